@@ -1,0 +1,76 @@
+package gateway
+
+import "time"
+
+// Usage is what a provider's answer consumed, normalised over providers:
+// InputTokens includes cached and cache-writing tokens, OutputTokens includes
+// reasoning tokens.
+type Usage struct {
+	InputTokens        int64
+	CacheReadTokens    int64
+	CacheWrite5mTokens int64
+	CacheWrite1hTokens int64
+	OutputTokens       int64
+	ReasoningTokens    int64
+	AudioInputTokens   int64
+	AudioOutputTokens  int64
+}
+
+// PriceStatus says how an event's cost came to be.
+type PriceStatus string
+
+// An unpriced event cost something that the gateway knows no price for.
+const (
+	Priced   PriceStatus = "priced"
+	Unpriced PriceStatus = "unpriced"
+	Free     PriceStatus = "free" // nothing billable happened
+)
+
+// Event is the record of one request of a known key: the ledger's row.
+// The id is made once at admission; writing an event again changes nothing.
+type Event struct {
+	ID        string // UUID
+	CreatedAt time.Time
+	KeyID     string
+	Tags      []string // the key's tags at the time
+	SettingID string
+	Provider  string
+	Path      string // the public path
+	Method    string
+	Operation string // chat, embeddings, …
+	Status    int    // HTTP status that the client saw; 499: it left before the end
+
+	RequestModel  string
+	ResponseModel string // empty: as the request's
+	Usage         Usage
+	Cost          NanoUSD
+	PriceStatus   PriceStatus
+	Estimated     bool // usage was not (all) reported by the provider
+	Incomplete    bool // the answer did not reach its end
+
+	Latency          time.Duration
+	TimeToFirstToken time.Duration // 0: unknown
+	Attempts         int
+	Streamed         bool
+
+	CustomID      string
+	UserID        string
+	CorrelationID string
+	Metadata      string // JSON object or empty
+	Action        string // allowed, redacted, blocked
+	PolicyID      string
+	RouteID       string
+	RefusalCode   string // why the gateway refused; empty when it did not
+	RefusedCount  int    // requests this refusal stands for; 0 when not refused
+
+	Request  []byte // only when the key asks for it
+	Response []byte
+}
+
+// Model is the model that priced the event.
+func (e *Event) Model() string {
+	if e.ResponseModel != "" {
+		return e.ResponseModel
+	}
+	return e.RequestModel
+}
