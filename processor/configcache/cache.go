@@ -1,0 +1,264 @@
+// Package configcache holds what a processor knows of keys and provider
+// settings, fed by the control plane's config stream.
+//
+// A key is asked for the first time it is presented, by SHA-256 of its secret,
+// and followed from then on: changes are pushed. "No such key" is an answer
+// that is followed too. Reading what is known takes no lock and no I/O.
+package configcache
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+	configv1 "github.com/bricks-gateway/bricks/proto/config/v1"
+)
+
+// Digest is the SHA-256 of a presented key.
+type Digest = [32]byte
+
+// Setting is a provider setting as the processor needs it.
+type Setting struct {
+	gateway.ProviderSetting
+	Cluster    string // the Envoy cluster
+	Authority  string
+	PathPrefix string
+}
+
+// maxAbsent is how many unknown keys are remembered. A flood of random keys
+// then costs bounded memory, and one question to the control plane each.
+const maxAbsent = 10_000
+
+// maxPending is how many questions may be open at once.
+const maxPending = 50
+
+// Options configures a Cache. Conn and NodeID are required.
+type Options struct {
+	NodeID string
+	Conn   grpc.ClientConnInterface
+	// StaleAfter is how long known keys are served without a control plane; 1h if 0.
+	StaleAfter time.Duration
+	// LookupTimeout bounds the wait for an answer about a new key; 2s if 0.
+	LookupTimeout time.Duration
+	Logger        *slog.Logger
+}
+
+// Cache is safe for concurrent use. Run must be running for lookups of new keys
+// to be answered.
+type Cache struct {
+	o        Options
+	keys     sync.Map // Digest → *entry
+	settings atomic.Pointer[map[string]*Setting]
+	slots    chan struct{} // one per open question
+	outbox   chan *configv1.ConfigRequest
+
+	connected   atomic.Bool
+	ready       chan struct{} // closed at the first connection
+	readyOnce   sync.Once
+	lastContact atomic.Int64 // Unix nanoseconds
+
+	mu      sync.Mutex
+	pending map[Digest]*question
+	absent  []Digest // oldest first
+	epoch   uint64   // counts streams: what an older stream said never outlives a newer answer
+}
+
+// entry is what is known about one digest: a key, or that there is none.
+type entry struct {
+	key      *gateway.Key // nil: no such key
+	revision int64
+	epoch    uint64
+}
+
+type question struct {
+	done chan struct{}
+	open bool // asked on the current stream
+}
+
+// New returns a cache that knows nothing yet.
+func New(o Options) *Cache {
+	if o.StaleAfter == 0 {
+		o.StaleAfter = time.Hour
+	}
+	if o.LookupTimeout == 0 {
+		o.LookupTimeout = 2 * time.Second
+	}
+	c := &Cache{
+		o:       o,
+		slots:   make(chan struct{}, maxPending),
+		outbox:  make(chan *configv1.ConfigRequest, 2*maxPending),
+		ready:   make(chan struct{}),
+		pending: map[Digest]*question{},
+	}
+	c.settings.Store(&map[string]*Setting{})
+	return c
+}
+
+// Ready is closed once the control plane has been reached for the first time.
+func (c *Cache) Ready() <-chan struct{} { return c.ready }
+
+// Connected reports whether the config stream is up now.
+func (c *Cache) Connected() bool { return c.connected.Load() }
+
+// unavailable is answered while the control plane cannot be asked: never "no
+// such key", which would send a good key's holder away.
+func unavailable(message string) error {
+	return &gateway.Error{Kind: gateway.Unavailable, Message: message}
+}
+
+// Key returns the key whose secret has this digest. The error's kind is
+// Unauthorized when there is none and Unavailable when that cannot be known now.
+func (c *Cache) Key(ctx context.Context, d Digest) (*gateway.Key, error) {
+	e, ok := c.lookup(d)
+	if !ok {
+		var err error
+		if e, err = c.ask(ctx, d); err != nil {
+			return nil, err
+		}
+	}
+	if !c.connected.Load() && time.Since(time.Unix(0, c.lastContact.Load())) > c.o.StaleAfter {
+		return nil, unavailable("the gateway's configuration is too old to be trusted")
+	}
+	if e.key == nil {
+		return nil, &gateway.Error{Kind: gateway.Unauthorized, Message: "no such key"}
+	}
+	return e.key, nil
+}
+
+func (c *Cache) lookup(d Digest) (*entry, bool) {
+	v, ok := c.keys.Load(d)
+	if !ok {
+		return nil, false
+	}
+	e := v.(*entry)
+	// A remembered "no" counts only while it is followed.
+	return e, e.key != nil || c.connected.Load()
+}
+
+// Setting returns the provider setting with this id. Safe for concurrent use.
+func (c *Cache) Setting(id string) (*Setting, bool) {
+	s, ok := (*c.settings.Load())[id]
+	return s, ok
+}
+
+// ask subscribes to d and waits for the first answer. Callers that ask for the
+// same digest share one question.
+func (c *Cache) ask(ctx context.Context, d Digest) (*entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.o.LookupTimeout)
+	defer cancel()
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return nil, unavailable("too many unknown keys are being looked up")
+	}
+	c.mu.Lock()
+	if e, ok := c.lookup(d); ok { // answered while we waited
+		c.mu.Unlock()
+		return e, nil
+	}
+	q, asked := c.pending[d]
+	if !asked {
+		q = &question{done: make(chan struct{})}
+		c.pending[d] = q
+	}
+	send := !q.open && c.connected.Load()
+	q.open = q.open || send
+	c.mu.Unlock()
+	if send {
+		c.send(&configv1.ConfigRequest{SubscribeKeys: [][]byte{d[:]}})
+	}
+	select {
+	case <-q.done:
+		if e, ok := c.lookup(d); ok {
+			return e, nil
+		}
+	case <-ctx.Done():
+	}
+	return nil, unavailable("the control plane does not answer")
+}
+
+// send queues a request for the stream; with no stream it is dropped, since a
+// new stream starts by asking for everything anew.
+func (c *Cache) send(r *configv1.ConfigRequest) {
+	select {
+	case c.outbox <- r:
+	default:
+		// The outbox holds more than all open questions and acknowledgements
+		// of a healthy stream: whoever waits gets Unavailable and asks again.
+		c.o.Logger.Warn("config stream is slow, request dropped")
+	}
+}
+
+// apply puts an update into force.
+func (c *Cache) apply(u *configv1.ConfigUpdate) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.applySettings(u)
+	for _, k := range u.Keys {
+		if len(k.Digest) == 32 {
+			c.put(Digest(k.Digest), &entry{key: keyFromProto(k), revision: k.Revision, epoch: c.epoch})
+		}
+	}
+	for _, d := range u.AbsentKeys {
+		if len(d) == 32 {
+			c.put(Digest(d), &entry{revision: u.Revision, epoch: c.epoch})
+		}
+	}
+}
+
+func (c *Cache) applySettings(u *configv1.ConfigUpdate) {
+	if len(u.Settings) == 0 && len(u.RemovedSettings) == 0 {
+		return
+	}
+	next := maps.Clone(*c.settings.Load())
+	for _, s := range u.Settings {
+		if old, ok := next[s.Id]; !ok || old.Revision <= s.Revision {
+			next[s.Id] = settingFromProto(s)
+		}
+	}
+	for _, id := range u.RemovedSettings {
+		if old, ok := next[id]; ok && old.Revision <= u.Revision {
+			delete(next, id)
+		}
+	}
+	c.settings.Store(&next)
+}
+
+// put stores e unless something newer is known: a late answer to a lookup never
+// revives a key that was revoked or removed meanwhile.
+func (c *Cache) put(d Digest, e *entry) {
+	if v, ok := c.keys.Load(d); ok {
+		old := v.(*entry)
+		if old.epoch == e.epoch && old.revision > e.revision {
+			return
+		}
+	}
+	c.keys.Store(d, e)
+	if q, ok := c.pending[d]; ok {
+		close(q.done)
+		delete(c.pending, d)
+	}
+	if e.key == nil {
+		c.remember(d)
+	}
+}
+
+// remember bounds the number of absent keys that are followed.
+func (c *Cache) remember(d Digest) {
+	c.absent = append(c.absent, d)
+	for len(c.absent) > maxAbsent {
+		oldest := c.absent[0]
+		c.absent = c.absent[1:]
+		if v, ok := c.keys.Load(oldest); ok && v.(*entry).key == nil {
+			c.keys.Delete(oldest)
+			c.send(&configv1.ConfigRequest{UnsubscribeKeys: [][]byte{oldest[:]}})
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package configcache
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+	configv1 "github.com/bricks-gateway/bricks/proto/config/v1"
+)
+
+// Run keeps the config stream up until ctx ends. It returns ctx's error.
+func (c *Cache) Run(ctx context.Context) error {
+	backoff := newBackoff()
+	for ctx.Err() == nil {
+		start := time.Now()
+		err := c.stream(ctx)
+		c.connected.Store(false)
+		if ctx.Err() != nil {
+			break
+		}
+		c.o.Logger.Warn("config stream ended", slog.Any("error", err))
+		if time.Since(start) > 10*time.Second {
+			backoff = newBackoff()
+		}
+		if err := backoff.wait(ctx); err != nil {
+			break
+		}
+	}
+	return ctx.Err()
+}
+
+// stream runs one config stream to its end.
+func (c *Cache) stream(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := configv1.NewConfigDiscoveryClient(c.o.Conn).Stream(ctx)
+	if err != nil {
+		return err
+	}
+	if err := stream.Send(c.begin()); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		for {
+			select {
+			case r := <-c.outbox:
+				if err := stream.Send(r); err != nil {
+					return err
+				}
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	})
+	g.Go(func() error {
+		defer cancel()
+		for {
+			u, err := stream.Recv()
+			if err != nil {
+				return err
+			}
+			c.lastContact.Store(time.Now().UnixNano())
+			c.apply(u)
+			c.send(&configv1.ConfigRequest{AckNonce: u.Nonce})
+		}
+	})
+	return g.Wait()
+}
+
+// begin opens a new epoch and builds the first request, which asks for every
+// known and every wanted key.
+func (c *Cache) begin() *configv1.ConfigRequest {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drain()
+	c.epoch++
+	first := &configv1.ConfigRequest{NodeId: c.o.NodeID}
+	c.keys.Range(func(k, v any) bool {
+		d := k.(Digest)
+		if v.(*entry).key == nil {
+			c.keys.Delete(d) // asked again when presented again
+		} else {
+			first.SubscribeKeys = append(first.SubscribeKeys, d[:])
+		}
+		return true
+	})
+	c.absent = nil
+	for d, q := range c.pending {
+		q.open = true
+		first.SubscribeKeys = append(first.SubscribeKeys, d[:])
+	}
+	c.lastContact.Store(time.Now().UnixNano())
+	c.connected.Store(true)
+	c.readyOnce.Do(func() { close(c.ready) })
+	return first
+}
+
+// drain empties the outbox of what was meant for an earlier stream.
+func (c *Cache) drain() {
+	for {
+		select {
+		case <-c.outbox:
+		default:
+			return
+		}
+	}
+}
+
+type backoff struct{ next time.Duration }
+
+func newBackoff() *backoff { return &backoff{next: 50 * time.Millisecond} }
+
+// wait sleeps for 50 ms at first, doubling up to 1 s.
+func (b *backoff) wait(ctx context.Context) error {
+	t := time.NewTimer(b.next)
+	defer t.Stop()
+	b.next = min(2*b.next, time.Second)
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func keyFromProto(k *configv1.Key) *gateway.Key {
+	key := &gateway.Key{
+		ID: k.Id, Name: k.Name, Tags: k.Tags, Revision: k.Revision,
+		Revoked: k.Revoked, RevokedReason: k.RevokedReason,
+		SettingIDs: k.SettingIds, AllowedModels: k.AllowedModels, PolicyID: k.PolicyId,
+		ShouldLogRequest: k.ShouldLogRequest, ShouldLogResponse: k.ShouldLogResponse,
+		RotationEnabled: k.RotationEnabled, RequireUser: k.RequireUser, AllowUnbounded: k.AllowUnbounded,
+		MaxParallelRequests: int(k.MaxParallelRequests),
+		CostLimit:           gateway.NanoUSD(k.CostLimit),
+		CostLimitOverTime:   gateway.NanoUSD(k.CostLimitOverTime), CostLimitUnit: gateway.Unit(k.CostLimitUnit),
+		RateLimitOverTime: k.RateLimitOverTime, RateLimitUnit: gateway.Unit(k.RateLimitUnit),
+	}
+	if k.ExpiresAtMs != 0 {
+		key.ExpiresAt = time.UnixMilli(k.ExpiresAtMs)
+	}
+	for _, p := range k.AllowedPaths {
+		key.AllowedPaths = append(key.AllowedPaths, gateway.PathRule{Path: p.Path, Method: p.Method})
+	}
+	return key
+}
+
+func settingFromProto(s *configv1.ProviderSetting) *Setting {
+	return &Setting{
+		ProviderSetting: gateway.ProviderSetting{
+			ID: s.Id, Provider: s.Provider, APIKey: gateway.NewSecret(s.ApiKey),
+			Params: s.Params, AllowedModels: s.AllowedModels, Revision: s.Revision,
+		},
+		Cluster: s.Cluster, Authority: s.Authority, PathPrefix: s.PathPrefix,
+	}
+}
