@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"github.com/bricks-gateway/bricks/internal/secrets"
+)
+
+// What a Change is about.
+const (
+	KindKey     = "key"
+	KindSetting = "setting"
+)
+
+// Change says that an object was made, changed or deleted, not how: whoever
+// cares reads it again.
+type Change struct {
+	Revision int64
+	Kind     string // KindKey or KindSetting
+	ID       string
+	// Digests are all that the key had before or after the change; none for a
+	// setting.
+	Digests []secrets.Digest
+}
+
+// administer runs f in a transaction at a new revision and keeps the change
+// that f returns. Raising the revision comes first: its row lock makes
+// administrative transactions take turns on PostgreSQL (on SQLite they do
+// anyway), so f may read, decide and write.
+func (s *Store) administer(ctx context.Context, doing string, f func(ctx context.Context, q querier, revision int64) (Change, error)) (int64, error) {
+	var revision int64
+	err := s.update(ctx, doing, func(ctx context.Context, tx *sql.Tx) error {
+		q := querier{tx, s.dialect}
+		if err := q.queryRow(ctx, "UPDATE revision SET value = value + 1 WHERE id = 1 RETURNING value").Scan(&revision); err != nil {
+			return err
+		}
+		change, err := f(ctx, q, revision)
+		if err != nil {
+			return err
+		}
+		if _, err := q.exec(ctx, "INSERT INTO changes (revision, kind, object_id, digests) VALUES (?, ?, ?, ?)",
+			revision, change.Kind, change.ID, joinDigests(change.Digests)); err != nil {
+			return err
+		}
+		if s.dialect.notify != "" {
+			_, err = q.exec(ctx, s.dialect.notify)
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	s.watchers.wake()
+	return revision, nil
+}
+
+// Revision is the revision of the last administrative commit; 0 before the
+// first.
+func (s *Store) Revision(ctx context.Context) (int64, error) {
+	var revision int64
+	err := s.view(ctx, "read revision", func(ctx context.Context, q querier) error {
+		return q.queryRow(ctx, "SELECT value FROM revision WHERE id = 1").Scan(&revision)
+	})
+	return revision, err
+}
+
+// ChangesSince returns every change after revision, oldest first, one for each
+// revision. An object that changed several times is there several times.
+func (s *Store) ChangesSince(ctx context.Context, revision int64) ([]Change, error) {
+	var changes []Change
+	err := s.view(ctx, "read changes", func(ctx context.Context, q querier) error {
+		rows, err := q.query(ctx, "SELECT revision, kind, object_id, digests FROM changes WHERE revision > ? ORDER BY revision", revision)
+		if err != nil {
+			return err
+		}
+		changes, err = collect(rows, scanChange)
+		return err
+	})
+	return changes, err
+}
+
+func scanChange(row scanner) (Change, error) {
+	var c Change
+	var digests []byte
+	if err := row.Scan(&c.Revision, &c.Kind, &c.ID, &digests); err != nil {
+		return c, err
+	}
+	for part := range slices.Chunk(digests, len(secrets.Digest{})) {
+		if len(part) != len(secrets.Digest{}) {
+			return c, fmt.Errorf("change %d: digests are cut", c.Revision)
+		}
+		c.Digests = append(c.Digests, secrets.Digest(part))
+	}
+	return c, nil
+}
+
+func joinDigests(digests []secrets.Digest) []byte {
+	joined := make([]byte, 0, len(digests)*len(secrets.Digest{}))
+	for _, d := range digests {
+		joined = append(joined, d[:]...)
+	}
+	return joined
+}

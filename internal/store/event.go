@@ -1,0 +1,119 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+)
+
+// eventColumns are the columns of events with PostgreSQL's types, in the order
+// of eventRow and eventTargets.
+var eventColumns = []struct{ name, kind string }{
+	{"id", "text"}, {"created_at", "bigint"}, {"key_id", "text"}, {"tags", "text"}, {"setting_id", "text"}, {"provider", "text"},
+	{"path", "text"}, {"method", "text"}, {"operation", "text"}, {"status", "bigint"},
+	{"request_model", "text"}, {"response_model", "text"},
+	{"input_tokens", "bigint"}, {"cache_read_tokens", "bigint"}, {"cache_write_5m_tokens", "bigint"}, {"cache_write_1h_tokens", "bigint"},
+	{"output_tokens", "bigint"}, {"reasoning_tokens", "bigint"}, {"audio_input_tokens", "bigint"}, {"audio_output_tokens", "bigint"},
+	{"cost", "bigint"}, {"price_status", "text"}, {"estimated", "boolean"}, {"incomplete", "boolean"},
+	{"latency", "bigint"}, {"time_to_first_token", "bigint"}, {"attempts", "bigint"}, {"streamed", "boolean"},
+	{"custom_id", "text"}, {"user_id", "text"}, {"correlation_id", "text"}, {"metadata", "text"},
+	{"action", "text"}, {"policy_id", "text"}, {"route_id", "text"}, {"refusal_code", "text"}, {"refused_count", "bigint"},
+	{"request", "bytea"}, {"response", "bytea"},
+}
+
+// eventColumnNames are the names alone, with commas.
+var eventColumnNames = func() string {
+	names := make([]string, len(eventColumns))
+	for i, c := range eventColumns {
+		names[i] = c.name
+	}
+	return strings.Join(names, ", ")
+}()
+
+// eventRow has text() around all that a client or provider may have written:
+// one event that PostgreSQL refuses would hold up the spool for ever.
+func eventRow(e *gateway.Event) []any {
+	u := &e.Usage
+	return []any{
+		text(e.ID), e.CreatedAt.UnixMicro(), text(e.KeyID), list(e.Tags), text(e.SettingID), text(e.Provider),
+		text(e.Path), text(e.Method), text(e.Operation), int64(e.Status),
+		text(e.RequestModel), text(e.ResponseModel),
+		u.InputTokens, u.CacheReadTokens, u.CacheWrite5mTokens, u.CacheWrite1hTokens,
+		u.OutputTokens, u.ReasoningTokens, u.AudioInputTokens, u.AudioOutputTokens,
+		int64(e.Cost), text(string(e.PriceStatus)), e.Estimated, e.Incomplete,
+		e.Latency.Microseconds(), e.TimeToFirstToken.Microseconds(), int64(e.Attempts), e.Streamed,
+		text(e.CustomID), text(e.UserID), text(e.CorrelationID), text(e.Metadata),
+		text(e.Action), text(e.PolicyID), text(e.RouteID), text(e.RefusalCode), int64(e.RefusedCount),
+		e.Request, e.Response,
+	}
+}
+
+func scanEvent(row scanner) (*gateway.Event, error) {
+	var e gateway.Event
+	var created, latency, first int64
+	u := &e.Usage
+	err := row.Scan(
+		&e.ID, &created, &e.KeyID, jsonColumn{&e.Tags}, &e.SettingID, &e.Provider,
+		&e.Path, &e.Method, &e.Operation, &e.Status,
+		&e.RequestModel, &e.ResponseModel,
+		&u.InputTokens, &u.CacheReadTokens, &u.CacheWrite5mTokens, &u.CacheWrite1hTokens,
+		&u.OutputTokens, &u.ReasoningTokens, &u.AudioInputTokens, &u.AudioOutputTokens,
+		&e.Cost, &e.PriceStatus, &e.Estimated, &e.Incomplete,
+		&latency, &first, &e.Attempts, &e.Streamed,
+		&e.CustomID, &e.UserID, &e.CorrelationID, &e.Metadata,
+		&e.Action, &e.PolicyID, &e.RouteID, &e.RefusalCode, &e.RefusedCount,
+		&e.Request, &e.Response,
+	)
+	e.CreatedAt = time.UnixMicro(created).UTC()
+	e.Latency, e.TimeToFirstToken = time.Duration(latency)*time.Microsecond, time.Duration(first)*time.Microsecond
+	return &e, err
+}
+
+// WriteEvents keeps events in one transaction: all or none. An event whose id
+// is there already, or comes twice, is left as the first one was. Times are
+// kept to the microsecond.
+func (s *Store) WriteEvents(ctx context.Context, events []*gateway.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	// Two writers that insert the same ids in different orders would wait for
+	// one another in PostgreSQL's index.
+	sorted := slices.SortedStableFunc(slices.Values(events), func(a, b *gateway.Event) int { return cmp.Compare(a.ID, b.ID) })
+	rows := make([][]any, 0, len(sorted))
+	for _, e := range sorted {
+		if e.ID == "" {
+			return invalid("an event has no id")
+		}
+		rows = append(rows, eventRow(e))
+	}
+	return s.update(ctx, "write events", func(ctx context.Context, tx *sql.Tx) error {
+		return s.backend.insertEvents(ctx, tx, rows)
+	})
+}
+
+// Spend sums the cost of the key's events in [start, end); a zero time is open.
+func (s *Store) Spend(ctx context.Context, keyID string, start, end time.Time) (gateway.NanoUSD, error) {
+	where := conditions{dialect: s.dialect}
+	where.add("key_id = ?", text(keyID))
+	where.during(start, end)
+	var sum gateway.NanoUSD
+	err := s.view(ctx, "sum spend", func(ctx context.Context, q querier) error {
+		return q.queryRow(ctx, "SELECT CAST(COALESCE(SUM(cost), 0) AS BIGINT) FROM events"+where.where(), where.args...).Scan(&sum)
+	})
+	return sum, err
+}
+
+// during asks for events in [start, end); a zero time is open.
+func (c *conditions) during(start, end time.Time) {
+	if !start.IsZero() {
+		c.add("created_at >= ?", start.UnixMicro())
+	}
+	if !end.IsZero() {
+		c.add("created_at < ?", end.UnixMicro())
+	}
+}
