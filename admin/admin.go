@@ -1,0 +1,147 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/secrets"
+	"github.com/bricks-gateway/bricks/internal/store"
+)
+
+// Store is what the API needs of the store. Errors are *gateway.Error where the
+// client may see them. A non-nil error of a change function aborts the change
+// and comes back (wrapped).
+type Store interface {
+	Ping(ctx context.Context) error
+
+	CreateSetting(ctx context.Context, s *gateway.ProviderSetting) error
+	UpdateSetting(ctx context.Context, id string, change func(*gateway.ProviderSetting) error) (*gateway.ProviderSetting, error)
+	DeleteSetting(ctx context.Context, id string) (revision int64, err error)
+	Setting(ctx context.Context, id string) (*gateway.ProviderSetting, error)
+	Settings(ctx context.Context, ids []string) ([]*gateway.ProviderSetting, error)
+
+	CreateKey(ctx context.Context, k *gateway.Key, s store.NewSecret) error
+	UpdateKey(ctx context.Context, id string, change func(*gateway.Key) error) (*gateway.Key, error)
+	DeleteKey(ctx context.Context, id string) (revision int64, err error)
+	RotateKey(ctx context.Context, id string, s store.NewSecret, oldValidUntil time.Time) (*gateway.Key, error)
+	Key(ctx context.Context, id string) (*gateway.Key, error)
+	KeySecret(ctx context.Context, id string) (gateway.Secret, error)
+	Keys(ctx context.Context, f store.KeyFilter) (keys []*gateway.Key, total int, err error)
+	KeyByDigest(ctx context.Context, d secrets.Digest) (*gateway.Key, time.Time, error)
+
+	Events(ctx context.Context, f store.EventFilter) (events []*gateway.Event, total int, err error)
+}
+
+// Applier puts a committed revision in force.
+type Applier interface {
+	// Apply returns once everyone acknowledged the revision, or after its own
+	// deadline the names of those who did not.
+	Apply(ctx context.Context, revision int64) (unacknowledged []string)
+}
+
+// Options configure the API. Store, Keyring and Logger are required.
+type Options struct {
+	Store   Store
+	Keyring *secrets.Keyring
+	Logger  *slog.Logger
+
+	// Applier may be nil: then a write is in force when the store has it.
+	Applier Applier
+	// XDSStatus answers GET /api/xds/status with any value that JSON can spell;
+	// nil: this process runs no xDS server.
+	XDSStatus func() any
+
+	// AdminKeys empty means that everyone who reaches the port is admin: New
+	// refuses that unless Loopback says that only this machine can.
+	AdminKeys []AdminKey
+	Loopback  bool
+
+	// Providers that a setting may name; nil: openai and anthropic.
+	Providers []string
+	// CheckURL judges a setting's url beyond its form (private addresses, plain
+	// http). nil: https only.
+	CheckURL func(raw string) error
+	// CheckPolicy judges a key's policyId. nil refuses every one, because a
+	// policy that nothing enforces must not look as if it were.
+	CheckPolicy func(ctx context.Context, id string) error
+
+	Version string
+	Now     func() time.Time // nil: time.Now
+}
+
+type api struct {
+	Options
+	principals []principal
+	registry   huma.Registry
+	routes     []route
+	document   []byte // the OpenAPI document
+	mux        *http.ServeMux
+}
+
+// New returns the API as a handler that is safe for concurrent use. It fails
+// when the options would leave the API open or lack what it needs.
+func New(o Options) (http.Handler, error) {
+	if o.Store == nil || o.Keyring == nil || o.Logger == nil {
+		return nil, errors.New("admin: Store, Keyring and Logger are required")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Providers == nil {
+		o.Providers = []string{"openai", "anthropic"}
+	}
+	if o.CheckURL == nil {
+		o.CheckURL = httpsOnly
+	}
+	a := &api{Options: o, registry: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer), mux: http.NewServeMux()}
+	var err error
+	if a.principals, err = newPrincipals(o); err != nil {
+		return nil, fmt.Errorf("admin: %w", err)
+	}
+	a.routes = a.table()
+	if a.document, err = a.openAPI(); err != nil {
+		return nil, fmt.Errorf("admin: build OpenAPI document: %w", err)
+	}
+	for _, rt := range a.routes {
+		a.mux.HandleFunc(rt.method+" "+rt.path, a.serve(rt))
+	}
+	return a.guard(a.mux), nil
+}
+
+// table lists every route of the API.
+func (a *api) table() []route {
+	var routes []route
+	routes = append(routes, a.settingRoutes()...)
+	routes = append(routes, a.keyRoutes()...)
+	routes = append(routes, a.eventRoutes()...)
+	return append(routes, a.systemRoutes()...)
+}
+
+// storeDown asks the store itself why something failed.
+func (a *api) storeDown(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return a.Store.Ping(ctx) != nil
+}
+
+// apply puts a revision in force and notes in the answer who did not follow.
+// It goes on when the client has left: the write is already committed.
+func (c *call) apply(ctx context.Context, revision int64) []string {
+	if c.api.Applier == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	late := c.api.Applier.Apply(ctx, revision)
+	for _, name := range late {
+		c.header.Add(unacknowledgedHeader, name)
+	}
+	return late
+}

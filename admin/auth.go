@@ -1,0 +1,153 @@
+package admin
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+)
+
+// Role is what an admin key may do.
+type Role string
+
+// A viewer reads; an admin also writes, and sees key secrets where the key
+// allows it.
+const (
+	RoleAdmin  Role = "admin"
+	RoleViewer Role = "viewer"
+)
+
+// AdminKey is a credential of this API.
+type AdminKey struct {
+	Key  gateway.Secret
+	Role Role // empty: RoleAdmin
+	// Tags, when there are any, limit the holder to objects that carry all of
+	// them. Provider settings carry none and are out of its sight.
+	Tags []string
+}
+
+const (
+	keyHeader            = "X-API-KEY"
+	unacknowledgedHeader = "X-Bricks-Unacknowledged"
+	// minAdminKeyBytes is what a key that others than this machine can try
+	// must have.
+	minAdminKeyBytes = 32
+)
+
+// principal is who asks.
+type principal struct {
+	digest [sha256.Size]byte
+	role   Role
+	scope  []string
+}
+
+func newPrincipals(o Options) ([]principal, error) {
+	if len(o.AdminKeys) == 0 && !o.Loopback {
+		return nil, errors.New("an admin key is required unless the API listens on loopback only")
+	}
+	var list []principal
+	for i, k := range o.AdminKeys {
+		text := k.Key.Reveal()
+		switch {
+		case text == "":
+			return nil, fmt.Errorf("admin key %d is empty", i+1)
+		case len(text) < minAdminKeyBytes && !o.Loopback:
+			return nil, fmt.Errorf("admin key %d has fewer than %d bytes, which is too weak for an address that others can reach", i+1, minAdminKeyBytes)
+		case len(text) < minAdminKeyBytes:
+			o.Logger.Warn("admin key is short", "position", i+1, "recommended_bytes", minAdminKeyBytes)
+		}
+		if k.Role == "" {
+			k.Role = RoleAdmin
+		}
+		if k.Role != RoleAdmin && k.Role != RoleViewer {
+			return nil, fmt.Errorf("admin key %d has the unknown role %q", i+1, k.Role)
+		}
+		p := principal{digest: sha256.Sum256([]byte(text)), role: k.Role, scope: k.Tags}
+		if slices.ContainsFunc(list, func(q principal) bool { return q.digest == p.digest }) {
+			return nil, fmt.Errorf("admin key %d is given twice", i+1)
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// authenticate finds who asks. Its time does not depend on which key, if any,
+// matches, and every failure looks the same.
+func (a *api) authenticate(r *http.Request) (principal, error) {
+	if len(a.principals) == 0 {
+		return principal{role: RoleAdmin}, a.checkLocal(r)
+	}
+	presented := r.Header.Values(keyHeader)
+	digest := sha256.Sum256([]byte(strings.Join(presented, "\n")))
+	found := -1
+	for i := range a.principals {
+		match := subtle.ConstantTimeCompare(digest[:], a.principals[i].digest[:])
+		found = subtle.ConstantTimeSelect(match, i, found)
+	}
+	if found < 0 || len(presented) != 1 {
+		return principal{}, unauthorized.with("send a valid admin key in the header " + keyHeader)
+	}
+	return a.principals[found], nil
+}
+
+// checkLocal is the guard of an API without admin keys. Only this machine
+// reaches it, but a browser on this machine runs code of strangers: a name that
+// they point at 127.0.0.1 (DNS rebinding) and requests across sites are refused.
+func (a *api) checkLocal(r *http.Request) error {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(r.Host); err == nil {
+		host = h
+	} else {
+		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	}
+	if !slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, strings.ToLower(host)) {
+		return forbidden.with("without an admin key the API answers only to the host names localhost, 127.0.0.1 and [::1]")
+	}
+	for _, origin := range r.Header.Values("Origin") {
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme != scheme(r) || !strings.EqualFold(u.Host, r.Host) {
+			return forbidden.with("without an admin key the API does not answer to other origins")
+		}
+	}
+	return nil
+}
+
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// sees judges an object by its tags: it must carry the whole scope.
+func (p principal) sees(tags []string) bool {
+	for _, t := range p.scope {
+		if !slices.Contains(tags, t) {
+			return false
+		}
+	}
+	return true
+}
+
+// scoped adds the scope to the tags that a search asks for.
+func (p principal) scoped(tags []string) []string {
+	return distinct(append(slices.Clone(tags), p.scope...))
+}
+
+// distinct drops empty and repeated texts; nil becomes an empty list.
+func distinct(list []string) []string {
+	out := make([]string, 0, len(list))
+	for _, s := range list {
+		if s != "" && !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}

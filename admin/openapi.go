@@ -1,0 +1,141 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+const securityScheme = "adminKey"
+
+// openAPI spells the OpenAPI 3.1 document of the routes. The schemas are the
+// ones that requests are checked against.
+func (a *api) openAPI() ([]byte, error) {
+	doc := &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{Title: "Bricks admin API", Version: cmpVersion(a.Version),
+			Description: "Manages provider settings and keys of the gateway and shows its events. " +
+				"Unknown fields and parameters are refused; read-only fields are accepted and ignored, so that an answer can be sent back. " +
+				"In PATCH an absent field stays as it is, and null or an empty value clears it. " +
+				"Money is a decimal number of US dollars, at most as fine as a nano-dollar (0.000000001)."},
+		Components: &huma.Components{
+			Schemas: a.registry,
+			SecuritySchemes: map[string]*huma.SecurityScheme{securityScheme: {Type: "apiKey", In: "header", Name: keyHeader,
+				Description: "An admin key. Not needed when none is configured; then the API is reachable from its own machine only."}},
+		},
+		Security: []map[string][]string{{securityScheme: {}}},
+	}
+	problemSchema := a.registry.Schema(reflect.TypeFor[problem](), true, "")
+	for _, rt := range a.routes {
+		doc.AddOperation(a.operation(rt, problemSchema))
+	}
+	a.polish()
+	return json.Marshal(doc)
+}
+
+func cmpVersion(v string) string {
+	if v == "" {
+		return "development"
+	}
+	return v
+}
+
+func (a *api) operation(rt route, problemSchema *huma.Schema) *huma.Operation {
+	op := &huma.Operation{OperationID: rt.id, Method: rt.method, Path: rt.path, Summary: rt.summary, Tags: []string{rt.group},
+		Responses: map[string]*huma.Response{}}
+	for part := range strings.SplitSeq(rt.path, "/") {
+		if name, ok := strings.CutPrefix(part, "{"); ok {
+			op.Parameters = append(op.Parameters, &huma.Param{Name: strings.TrimSuffix(name, "}"), In: "path", Required: true,
+				Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"}})
+		}
+	}
+	if rt.query != nil {
+		op.Parameters = append(op.Parameters, a.queryParams(rt.query)...)
+	}
+	if rt.conditional {
+		op.Parameters = append(op.Parameters, &huma.Param{Name: "If-Match", In: "header", Schema: &huma.Schema{Type: huma.TypeString},
+			Description: "ETags of the states to act on; otherwise 412."})
+	}
+	if rt.body != nil {
+		op.RequestBody = &huma.RequestBody{Required: !rt.bodyOptional,
+			Content: map[string]*huma.MediaType{"application/json": {Schema: a.registry.Schema(rt.body, true, "")}}}
+	}
+	op.Responses["200"] = a.success(rt)
+	for _, status := range rt.failures() {
+		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status),
+			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problemSchema}}}
+	}
+	return op
+}
+
+func (a *api) success(rt route) *huma.Response {
+	text := &huma.Schema{Type: huma.TypeString}
+	headers := map[string]*huma.Param{}
+	if rt.tagged {
+		headers["ETag"] = &huma.Param{Schema: text, Description: "The object's state, for If-Match."}
+	}
+	if rt.writes() {
+		headers[unacknowledgedHeader] = &huma.Param{Schema: text, Description: "Who had not put the change in force when this was answered."}
+	}
+	return &huma.Response{Description: "Done", Headers: headers,
+		Content: map[string]*huma.MediaType{"application/json": {Schema: a.registry.Schema(rt.answer, true, "")}}}
+}
+
+func (rt route) writes() bool { return rt.access == writing || rt.access == writingWhole }
+
+// failures are the statuses that the route can fail with. 400 is on every
+// route because unknown query parameters are refused everywhere.
+func (rt route) failures() []int {
+	list := append([]int{400, 401, 403, 500, 503}, rt.statuses...)
+	if rt.body != nil {
+		list = append(list, 413, 415)
+	}
+	if rt.conditional {
+		list = append(list, 412)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// queryParams spells the fields of t as parameters. A parameter cannot be null.
+func (a *api) queryParams(t reflect.Type) []*huma.Param {
+	schema := resolved(a.registry, t)
+	var params []*huma.Param
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		property := *schema.Properties[name]
+		property.Nullable = false
+		description := property.Description
+		explode := true
+		p := &huma.Param{Name: name, In: "query", Required: slices.Contains(schema.Required, name), Schema: &property, Description: description}
+		if property.Type == huma.TypeArray {
+			p.Style, p.Explode = "form", &explode
+			p.Description += " Repeated, separated by commas, or both."
+		}
+		params = append(params, p)
+	}
+	return params
+}
+
+// polish adds to the schemas what struct tags cannot say.
+func (a *api) polish() {
+	schemas := a.registry.Map()
+	for name, s := range schemas {
+		answered := !slices.Contains([]string{"KeyCreate", "KeyPatch", "KeyRotate", "KeySearch", "EventSearch", "SettingCreate", "SettingPatch"}, name)
+		for _, p := range s.Properties {
+			if p.Type == huma.TypeArray && answered {
+				p.Nullable = false // lists are [] when they are empty
+			}
+			if p.Nullable && len(p.Enum) > 0 && !slices.Contains(p.Enum, nil) {
+				p.Enum = append(p.Enum, nil)
+			}
+		}
+	}
+	schemas["KeyCreate"].AnyOf = []*huma.Schema{{Required: []string{"settingIds"}}, {Required: []string{"settingId"}}}
+	schemas["SettingValues"].Description = "apiKey and apikey are two names of one field; a new setting needs it."
+}

@@ -1,0 +1,285 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+)
+
+const (
+	settingsPath = "/api/provider-settings"
+	paramURL     = "url" // key of gateway.ProviderSetting.Params
+)
+
+// settingValues is the member `setting`. The credential has two names in the
+// public contract; both mean the same.
+type settingValues struct {
+	APIKey      optional[string] `json:"apiKey,omitzero" maxLength:"4096" writeOnly:"true" doc:"The provider's credential. Never shown again."`
+	APIKeyAlias optional[string] `json:"apikey,omitzero" maxLength:"4096" writeOnly:"true" doc:"Another name of apiKey."`
+	URL         optional[string] `json:"url,omitzero" maxLength:"2048" doc:"Where the provider is: an origin with an optional path prefix. null or empty: the provider's own."`
+}
+
+type settingFields struct {
+	Name          optional[string]   `json:"name,omitzero" maxLength:"256" doc:"A name for people."`
+	AllowedModels optional[[]string] `json:"allowedModels,omitzero" maxItems:"1000" minLength:"1" maxLength:"256" doc:"Models that may be asked for; empty: all."`
+}
+
+type settingReadOnly struct {
+	ID             any `json:"id,omitempty" readOnly:"true"`
+	CreatedAt      any `json:"createdAt,omitempty" readOnly:"true"`
+	UpdatedAt      any `json:"updatedAt,omitempty" readOnly:"true"`
+	APIKeyMask     any `json:"apiKeyMask,omitempty" readOnly:"true"`
+	Unacknowledged any `json:"unacknowledged,omitempty" readOnly:"true"`
+}
+
+type settingCreate struct {
+	Provider string        `json:"provider" minLength:"1" maxLength:"64" doc:"Whose credential it is. This version supports openai and anthropic."`
+	Setting  settingValues `json:"setting" doc:"What authenticates with the provider."`
+	settingFields
+	settingReadOnly
+}
+
+type settingPatch struct {
+	Provider string        `json:"provider,omitempty" maxLength:"64" doc:"Must be what it is: a setting keeps its provider."`
+	Setting  settingValues `json:"setting,omitzero" doc:"Fields to change; those left out stay."`
+	settingFields
+	settingReadOnly
+}
+
+type settingShown struct {
+	URL string `json:"url,omitempty" doc:"Where the provider is, when it is not the provider's own address."`
+}
+
+type settingAnswer struct {
+	ID             string       `json:"id" format:"uuid"`
+	CreatedAt      int64        `json:"createdAt" doc:"Unix seconds."`
+	UpdatedAt      int64        `json:"updatedAt" doc:"Unix seconds."`
+	Provider       string       `json:"provider"`
+	Name           string       `json:"name"`
+	Setting        settingShown `json:"setting" doc:"What is no secret."`
+	APIKeyMask     string       `json:"apiKeyMask" doc:"The end of a long credential, to recognise it by."`
+	AllowedModels  []string     `json:"allowedModels"`
+	Unacknowledged []string     `json:"unacknowledged,omitempty" doc:"Who had not put the change in force when this was answered."`
+}
+
+type settingQuery struct {
+	IDs []string `json:"ids,omitempty" doc:"Only these settings."`
+}
+
+// deleted is the answer to every DELETE.
+type deleted struct {
+	ID             string   `json:"id" format:"uuid"`
+	Deleted        bool     `json:"deleted"`
+	Unacknowledged []string `json:"unacknowledged,omitempty" doc:"Who had not put the change in force when this was answered."`
+}
+
+func (a *api) settingRoutes() []route {
+	create := route{path: settingsPath, group: "provider settings", access: writingWhole, tagged: true,
+		body: reflect.TypeFor[settingCreate](), answer: reflect.TypeFor[settingAnswer](), handle: a.createSetting}
+	post, put := create, create
+	post.method, post.id, post.summary = http.MethodPost, "createProviderSetting", "Create a provider setting"
+	put.method, put.id, put.summary = http.MethodPut, "putProviderSetting", "Create a provider setting (same as POST)"
+	one := settingsPath + "/{id}"
+	return []route{
+		post, put,
+		{method: http.MethodGet, path: settingsPath, id: "listProviderSettings", summary: "List provider settings, newest first", group: create.group,
+			access: readingWhole, query: reflect.TypeFor[settingQuery](), answer: reflect.TypeFor[[]settingAnswer](), handle: a.listSettings},
+		{method: http.MethodGet, path: one, id: "getProviderSetting", summary: "Get a provider setting", group: create.group,
+			access: readingWhole, tagged: true, answer: create.answer, statuses: []int{404}, handle: a.getSetting},
+		{method: http.MethodPatch, path: one, id: "updateProviderSetting", summary: "Change a provider setting", group: create.group,
+			access: writingWhole, tagged: true, conditional: true, body: reflect.TypeFor[settingPatch](), answer: create.answer,
+			statuses: []int{404, 409}, handle: a.updateSetting},
+		{method: http.MethodDelete, path: one, id: "deleteProviderSetting", summary: "Delete a provider setting that no key uses", group: create.group,
+			access: writingWhole, conditional: true, answer: reflect.TypeFor[deleted](), statuses: []int{404, 409}, handle: a.deleteSetting},
+	}
+}
+
+func (a *api) createSetting(ctx context.Context, c *call) (any, error) {
+	in, err := decode[settingCreate](c)
+	if err != nil {
+		return nil, err
+	}
+	s := &gateway.ProviderSetting{Provider: in.Provider}
+	faults := in.Setting.merge(a, s)
+	if !slices.Contains(a.Providers, in.Provider) {
+		faults = append(faults, fault{Pointer: "/provider", Detail: "is not supported; this version supports " + strings.Join(a.Providers, ", ")})
+	}
+	in.settingFields.merge(s)
+	if err := badInput.faulty(faults); err != nil {
+		return nil, err
+	}
+	if err := a.Store.CreateSetting(ctx, s); err != nil {
+		return nil, err
+	}
+	return c.settingAnswer(s, c.apply(ctx, s.Revision)), nil
+}
+
+func (a *api) listSettings(ctx context.Context, c *call) (any, error) {
+	in, err := decodeQuery[settingQuery](c)
+	if err != nil {
+		return nil, err
+	}
+	answers := []settingAnswer{}
+	ids, none := canonicalIDs(in.IDs)
+	if none {
+		return answers, nil
+	}
+	list, err := a.Store.Settings(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range list {
+		answers = append(answers, newSettingAnswer(s))
+	}
+	return answers, nil
+}
+
+func (a *api) getSetting(ctx context.Context, c *call) (any, error) {
+	s, err := c.setting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.settingAnswer(s, nil), nil
+}
+
+// setting reads the setting that the path names.
+func (c *call) setting(ctx context.Context) (*gateway.ProviderSetting, error) {
+	id, err := c.pathID("id")
+	if err != nil {
+		return nil, err
+	}
+	return c.api.Store.Setting(ctx, id)
+}
+
+func (a *api) updateSetting(ctx context.Context, c *call) (any, error) {
+	id, err := c.pathID("id")
+	if err != nil {
+		return nil, err
+	}
+	in, err := decode[settingPatch](c)
+	if err != nil {
+		return nil, err
+	}
+	s, err := a.Store.UpdateSetting(ctx, id, func(s *gateway.ProviderSetting) error {
+		if err := c.match(s.Revision); err != nil {
+			return err
+		}
+		faults := in.Setting.merge(a, s)
+		if in.Provider != "" && in.Provider != s.Provider {
+			faults = append(faults, fault{Pointer: "/provider", Detail: "cannot be changed; create another setting"})
+		}
+		in.settingFields.merge(s)
+		return badInput.faulty(faults)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c.settingAnswer(s, c.apply(ctx, s.Revision)), nil
+}
+
+func (a *api) deleteSetting(ctx context.Context, c *call) (any, error) {
+	s, err := c.setting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.match(s.Revision); err != nil {
+		return nil, err
+	}
+	revision, err := a.Store.DeleteSetting(ctx, s.ID)
+	if err != nil {
+		return nil, err
+	}
+	return deleted{ID: s.ID, Deleted: true, Unacknowledged: c.apply(ctx, revision)}, nil
+}
+
+// merge changes s field by field and returns what is wrong with the result.
+func (v settingValues) merge(a *api, s *gateway.ProviderSetting) (faults []fault) {
+	key := v.APIKey
+	if v.APIKeyAlias.Set {
+		if key.Set && key.Value != v.APIKeyAlias.Value {
+			faults = append(faults, fault{Pointer: "/setting/apikey", Detail: "differs from apiKey, which is the same field"})
+		}
+		key = v.APIKeyAlias
+	}
+	if key.Set {
+		s.APIKey = gateway.NewSecret(key.Value)
+	}
+	switch text := s.APIKey.Reveal(); {
+	case text == "":
+		faults = append(faults, fault{Pointer: "/setting/apiKey", Detail: "is required"})
+	case key.Set && !visibleASCII(text):
+		faults = append(faults, fault{Pointer: "/setting/apiKey", Detail: "must be printable ASCII without blanks, because it is sent in a header"})
+	}
+	if !v.URL.Set {
+		return faults
+	}
+	s.Params = maps.Clone(s.Params)
+	if s.Params == nil {
+		s.Params = map[string]string{}
+	}
+	delete(s.Params, paramURL)
+	if v.URL.Value != "" {
+		s.Params[paramURL] = v.URL.Value
+		if err := a.checkURL(v.URL.Value); err != nil {
+			faults = append(faults, fault{Pointer: "/setting/url", Detail: err.Error()})
+		}
+	}
+	return faults
+}
+
+func (f settingFields) merge(s *gateway.ProviderSetting) {
+	f.Name.into(&s.Name)
+	f.AllowedModels.into(&s.AllowedModels)
+	s.AllowedModels = distinct(s.AllowedModels)
+}
+
+// checkURL checks the form of an upstream URL, then asks Options.CheckURL.
+func (a *api) checkURL(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
+		return errors.New("must be an absolute URL such as https://api.example.com/prefix")
+	case u.User != nil:
+		return errors.New("must not hold user information")
+	case u.RawQuery != "" || u.ForceQuery || strings.Contains(raw, "#"):
+		return errors.New("must not have a query or a fragment")
+	}
+	return a.CheckURL(raw)
+}
+
+// httpsOnly is the default of Options.CheckURL.
+func httpsOnly(raw string) error {
+	if !strings.HasPrefix(strings.ToLower(raw), "https://") {
+		return errors.New("must be https")
+	}
+	return nil
+}
+
+func visibleASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < 0x21 || r > 0x7e })
+}
+
+// settingAnswer shows a setting and sets its ETag.
+func (c *call) settingAnswer(s *gateway.ProviderSetting, late []string) settingAnswer {
+	c.header.Set("ETag", etag(s.Revision))
+	answer := newSettingAnswer(s)
+	answer.Unacknowledged = late
+	return answer
+}
+
+func newSettingAnswer(s *gateway.ProviderSetting) settingAnswer {
+	return settingAnswer{
+		ID: s.ID, CreatedAt: s.CreatedAt.Unix(), UpdatedAt: s.UpdatedAt.Unix(),
+		Provider: s.Provider, Name: s.Name,
+		Setting:       settingShown{URL: s.Params[paramURL]},
+		APIKeyMask:    s.APIKey.Mask(),
+		AllowedModels: distinct(s.AllowedModels),
+	}
+}
