@@ -180,6 +180,9 @@ func (c *Cache) ask(ctx context.Context, d Digest) (*entry, error) {
 			return e, nil
 		}
 	case <-ctx.Done():
+		c.mu.Lock()
+		q.open = false // the question may be lost: the next caller asks again
+		c.mu.Unlock()
 	}
 	return nil, unavailable("the control plane does not answer")
 }

@@ -1,0 +1,201 @@
+package processor
+
+import (
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	filterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"github.com/google/uuid"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/provider"
+)
+
+// What Envoy is told to send us. The override stands in the header answer, the
+// only place where Envoy honours it, and replaces the filter's mode as a whole.
+var (
+	modeWithBody = &filterv3.ProcessingMode{
+		RequestHeaderMode: filterv3.ProcessingMode_SEND, RequestBodyMode: filterv3.ProcessingMode_BUFFERED,
+		ResponseHeaderMode: filterv3.ProcessingMode_SEND, ResponseBodyMode: filterv3.ProcessingMode_STREAMED,
+	}
+	modeWithoutBody = &filterv3.ProcessingMode{
+		RequestHeaderMode: filterv3.ProcessingMode_SEND, RequestBodyMode: filterv3.ProcessingMode_NONE,
+		ResponseHeaderMode: filterv3.ProcessingMode_SEND, ResponseBodyMode: filterv3.ProcessingMode_STREAMED,
+	}
+)
+
+// requestHeaders runs every check that needs no body, so that a refused upload
+// is not waited for.
+func (x *exchange) requestHeaders(h *extprocv3.HttpHeaders) *extprocv3.ProcessingResponse {
+	x.in.read(h.Headers)
+	x.event.ID = x.in.requestID
+	if x.event.ID == "" {
+		x.event.ID = uuid.NewString()
+	}
+	if r := x.admit(h.EndOfStream); r != nil {
+		return x.refuse(r)
+	}
+	x.phase, x.answerPhases = phaseAdmitted, true
+	if x.match.Endpoint.Body == provider.NoBody {
+		resp := x.forward(nil)
+		resp.ModeOverride = modeWithoutBody
+		return resp
+	}
+	return &extprocv3.ProcessingResponse{
+		Response:     &extprocv3.ProcessingResponse_RequestHeaders{RequestHeaders: &extprocv3.HeadersResponse{}},
+		ModeOverride: modeWithBody,
+	}
+}
+
+func (x *exchange) admit(endOfStream bool) *refusal {
+	m, pathFound := provider.Find(x.in.method, x.in.path)
+	x.match = m
+	if r := x.authenticate(); r != nil {
+		return r
+	}
+	x.newEvent()
+	if r := x.checkKey(); r != nil {
+		return r
+	}
+	switch {
+	case !pathFound:
+		return &refusal{http.StatusNotFound, "not_found", "no such path: " + clip(x.in.path), "", 0, nil}
+	case m.Endpoint == nil:
+		return &refusal{http.StatusMethodNotAllowed, "method_not_allowed", "this path does not take " + clip(x.in.method), "", 0, nil}
+	case !pathAllowed(x.key.AllowedPaths, x.in.method, x.in.path):
+		return &refusal{http.StatusForbidden, "path_not_allowed", "this key may not call " + x.in.method + " " + x.in.path, "", 0, nil}
+	}
+	x.settings = x.fitting()
+	if len(x.settings) == 0 {
+		return &refusal{http.StatusForbidden, "provider_not_allowed", "this key has no provider setting for " + m.Provider.Name, "", 0, nil}
+	}
+	if err := x.s.o.Limiter.Exhausted(x.ctx, x.key); err != nil {
+		return limitRefusal(err)
+	}
+	if r := x.in.checkOwn(); r != nil {
+		return r
+	}
+	return x.checkContent(endOfStream)
+}
+
+func (x *exchange) authenticate() *refusal {
+	d, ok := x.in.digest()
+	if !ok {
+		return anonymous()
+	}
+	key, err := x.s.o.Config.Key(x.ctx, d)
+	if err != nil {
+		if gateway.KindOf(err) == gateway.Unauthorized {
+			return anonymous()
+		}
+		return unavailable("the gateway cannot check keys right now")
+	}
+	x.key = key
+	return nil
+}
+
+// checkKey refuses known keys that are no longer good. Their holders are told.
+func (x *exchange) checkKey() *refusal {
+	switch {
+	case x.key.Revoked:
+		return &refusal{http.StatusUnauthorized, "invalid_api_key", "this key is revoked", "", 0, nil}
+	case !x.key.ExpiresAt.IsZero() && !x.start.Before(x.key.ExpiresAt):
+		return &refusal{http.StatusUnauthorized, "invalid_api_key", "this key has expired", "", 0, nil}
+	}
+	return nil
+}
+
+// pathAllowed matches against a key's rules: exact, but for segments that a
+// rule spells as :name or {name}. No rules: all paths.
+func pathAllowed(rules []gateway.PathRule, method, path string) bool {
+	if len(rules) == 0 {
+		return true
+	}
+	for _, r := range rules {
+		if r.Method == method && (r.Path == path || matchRule(r.Path, path)) {
+			return true
+		}
+	}
+	return false
+}
+
+func matchRule(rule, path string) bool {
+	want, got := strings.Split(rule, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
+		return false
+	}
+	for i, w := range want {
+		if w != got[i] && !strings.HasPrefix(w, ":") && !strings.HasPrefix(w, "{") {
+			return false
+		}
+	}
+	return true
+}
+
+// checkContent refuses bodies that cannot be read, before they are uploaded.
+func (x *exchange) checkContent(endOfStream bool) *refusal {
+	if x.match.Endpoint.Body == provider.NoBody {
+		if !endOfStream {
+			return invalid("this endpoint takes no body", "")
+		}
+		return nil
+	}
+	if endOfStream {
+		return invalid("a JSON body is required", "")
+	}
+	if x.in.contentType != "" {
+		if t, _, err := mime.ParseMediaType(x.in.contentType); err != nil || t != "application/json" {
+			return &refusal{http.StatusUnsupportedMediaType, "unsupported_media_type", "content-type must be application/json", "", 0, nil}
+		}
+	}
+	if e := x.in.contentEncoding; e != "" && !strings.EqualFold(e, "identity") {
+		return &refusal{http.StatusUnsupportedMediaType, "unsupported_media_type", "content-encoding must be identity", "", 0, nil}
+	}
+	if n, err := strconv.ParseInt(x.in.contentLength, 10, 64); err == nil && n > int64(x.s.o.MaxBody) {
+		return x.tooLarge()
+	}
+	return nil
+}
+
+func (x *exchange) tooLarge() *refusal {
+	return &refusal{
+		http.StatusRequestEntityTooLarge, "request_too_large",
+		fmt.Sprintf("the body may have at most %d bytes", x.s.o.MaxBody), "", 0, nil,
+	}
+}
+
+func limitRefusal(err error) *refusal {
+	if l, ok := errors.AsType[*limitError](err); ok {
+		status := http.StatusTooManyRequests
+		if l.Code == "cost_not_boundable" {
+			status = http.StatusForbidden
+		}
+		headers := []header{}
+		if l.Total {
+			headers = append(headers, header{"x-should-retry", "false"})
+		}
+		return &refusal{status, l.Code, l.Message, "", l.RetryAfter, headers}
+	}
+	return unavailable("the gateway cannot check limits right now")
+}
+
+func clip(s string) string {
+	if len(s) > 128 {
+		s = s[:128] + "…"
+	}
+	return strings.ToValidUTF8(s, "?")
+}
+
+// firstByteTimeout is the server's, lowered by the client's header.
+func (x *exchange) firstByteTimeout() time.Duration {
+	if x.in.timeout > 0 && x.in.timeout < x.s.o.Timeout {
+		return x.in.timeout
+	}
+	return x.s.o.Timeout
+}

@@ -1,0 +1,237 @@
+package processor
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+
+	"github.com/bricks-gateway/bricks/internal/jsonscan"
+	"github.com/bricks-gateway/bricks/internal/provider"
+	"github.com/bricks-gateway/bricks/internal/sse"
+)
+
+// answer is the provider's answer as it passes.
+type answer struct {
+	status       int
+	sse          bool
+	takeOutUsage bool // the usage in the stream was asked for by us alone
+	scanner      sse.Scanner
+	body         []byte // of an answer that is no stream, up to maxAnswer
+	truncated    bool
+	reading      provider.Reading
+	events       int64 // stream events with data: our estimate of output tokens
+	marked       bool  // the stream's own end marker passed
+	ended        bool  // Envoy said end of stream
+	firstEvent   time.Duration
+	scrub        scrubber
+	stored       []byte
+}
+
+// maxAnswer bounds what is kept of an answer to read its usage from.
+const maxAnswer = 16 << 20
+
+// dropped headers never reach the client: they would speak for the gateway's
+// host, or belong to the provider's own site.
+var dropped = []string{"set-cookie", "alt-svc", "server", "x-envoy-upstream-service-time", "openai-organization", "openai-project"}
+
+func (x *exchange) responseHeaders(h *extprocv3.HttpHeaders) *extprocv3.ProcessingResponse {
+	mutation := &extprocv3.HeaderMutation{}
+	if x.event.ID != "" {
+		mutation.SetHeaders = append(mutation.SetHeaders, set("x-bricks-event-id", x.event.ID))
+	}
+	encoding, contentType := "", ""
+	for _, v := range h.Headers.GetHeaders() {
+		value := headerValue(v)
+		switch v.Key {
+		case ":status":
+			x.answer.status, _ = strconv.Atoi(value)
+		case "content-type":
+			contentType = value
+		case "content-encoding":
+			encoding = value
+		}
+		if strings.HasPrefix(v.Key, "x-bricks-") || x.holdsCredential(value) {
+			mutation.RemoveHeaders = append(mutation.RemoveHeaders, v.Key)
+		}
+	}
+	x.answer.ended = h.EndOfStream
+	if x.phase == phaseForwarded {
+		x.phase = phaseAnswering
+		if r := x.unreadable(encoding); r != nil {
+			x.event.Status = r.status
+			x.answer.ended = true
+			return x.immediate(r)
+		}
+		x.answer.sse = strings.HasPrefix(contentType, "text/event-stream")
+		x.answer.scrub = scrubber{secret: []byte(x.setting.APIKey.Reveal())}
+		mutation.RemoveHeaders = append(mutation.RemoveHeaders, dropped...)
+		mutation.SetHeaders = append(mutation.SetHeaders, set("x-content-type-options", "nosniff"))
+		for _, l := range x.limitHeaders() {
+			mutation.SetHeaders = append(mutation.SetHeaders, set(l.name, l.value))
+		}
+	}
+	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseHeaders{
+		ResponseHeaders: &extprocv3.HeadersResponse{Response: &extprocv3.CommonResponse{HeaderMutation: mutation}},
+	}}
+}
+
+// unreadable says why an answer must not pass: a refusal of our own credential
+// (its body names part of it), or an encoding that was not asked for and that
+// would pass unmetered.
+func (x *exchange) unreadable(encoding string) *refusal {
+	if s := x.answer.status; s == http.StatusUnauthorized || s == http.StatusForbidden {
+		return &refusal{s, "upstream_error", "the provider refused the gateway's credential: ask whoever runs this gateway to check the provider setting", "", 0, nil}
+	}
+	if encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return &refusal{http.StatusBadGateway, "upstream_error", "the provider sent an encoding that was not asked for", "", 0, nil}
+	}
+	return nil
+}
+
+func (x *exchange) holdsCredential(value string) bool {
+	return x.setting != nil && len(x.setting.APIKey.Reveal()) >= minScrubbed && strings.Contains(value, x.setting.APIKey.Reveal())
+}
+
+func (x *exchange) limitHeaders() []header {
+	if x.reserved == nil {
+		return nil
+	}
+	s := x.reserved.State()
+	var out []header
+	if s.HasRate {
+		out = append(out,
+			header{"x-ratelimit-limit-requests", strconv.FormatInt(s.RateLimit, 10)},
+			header{"x-ratelimit-remaining-requests", strconv.FormatInt(s.RateRemaining, 10)},
+			header{"x-ratelimit-reset-requests", s.RateReset.Round(time.Millisecond).String()})
+	}
+	if s.HasCost {
+		out = append(out, header{"x-bricks-cost-remaining-usd", s.CostRemaining.String()})
+	}
+	return out
+}
+
+// responseBody passes a chunk on, unchanged unless something of ours or the
+// credential must come out of it.
+func (x *exchange) responseBody(b *extprocv3.HttpBody) *extprocv3.ProcessingResponse {
+	out, changed := b.Body, false
+	if x.phase == phaseAnswering {
+		if x.answer.sse {
+			out, changed = x.streamChunk(b.Body, b.EndOfStream)
+		} else {
+			x.keepBody(b.Body)
+		}
+		var scrubbed bool
+		out, scrubbed = x.answer.scrub.pass(out, b.EndOfStream)
+		changed = changed || scrubbed
+		x.storeResponse(out)
+	}
+	x.answer.ended = x.answer.ended || b.EndOfStream
+	common := &extprocv3.CommonResponse{}
+	if changed {
+		common.BodyMutation = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: out}}
+		if len(out) == 0 {
+			common.BodyMutation.Mutation = &extprocv3.BodyMutation_ClearBody{ClearBody: true}
+		}
+	}
+	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseBody{
+		ResponseBody: &extprocv3.BodyResponse{Response: common},
+	}}
+}
+
+func (x *exchange) keepBody(chunk []byte) {
+	if x.match.Endpoint.Meter == provider.MeterNone || x.answer.truncated {
+		return
+	}
+	if len(x.answer.body)+len(chunk) > maxAnswer {
+		x.answer.truncated, x.answer.body = true, nil
+		return
+	}
+	x.answer.body = append(x.answer.body, chunk...)
+}
+
+// streamChunk reads the events that chunk completes. Without usage to take out
+// the chunk itself passes at once; else whole events do.
+func (x *exchange) streamChunk(chunk []byte, end bool) (out []byte, changed bool) {
+	a := &x.answer
+	if !a.takeOutUsage {
+		a.scanner.Feed(chunk, func(e sse.Event) { x.readEvent(e) })
+		if end {
+			a.scanner.Close(func(e sse.Event) { x.readEvent(e) })
+		}
+		return chunk, false
+	}
+	out = make([]byte, 0, len(chunk)+64)
+	emit := func(e sse.Event) { out = append(out, x.withoutUsage(e)...) }
+	a.scanner.Feed(chunk, emit)
+	if end {
+		a.scanner.Close(emit)
+	}
+	return out, !bytes.Equal(out, chunk)
+}
+
+func (x *exchange) readEvent(e sse.Event) {
+	if e.Data == nil {
+		return
+	}
+	a := &x.answer
+	if a.events++; a.events == 1 {
+		a.firstEvent = x.sinceStart()
+	}
+	meter := x.match.Endpoint.Meter
+	if meter.Ended(e.Name, e.Data) {
+		a.marked = true
+		a.events--
+		return
+	}
+	meter.ReadEvent(&a.reading, e.Data)
+}
+
+// withoutUsage returns the event's bytes as the client would have got them had
+// nobody asked for usage: the usage chunk is gone, and so is "usage":null.
+func (x *exchange) withoutUsage(e sse.Event) []byte {
+	x.readEvent(e)
+	if e.Data == nil || !bytes.Contains(e.Data, []byte(`"usage"`)) {
+		return e.Raw
+	}
+	usage, found := jsonscan.Get(e.Data, "usage")
+	if !found {
+		return e.Raw
+	}
+	choices, _ := jsonscan.Get(e.Data, "choices")
+	if usage.IsObject() {
+		if emptyArray(choices) {
+			x.answer.events--
+			return nil
+		}
+		return e.Raw // sent unasked together with content: the provider's way
+	}
+	// The data stands in one piece in the raw bytes unless it had several lines.
+	at := bytes.Index(e.Raw, e.Data)
+	if !usage.IsNull() || at < 0 {
+		return e.Raw
+	}
+	edited := jsonscan.Remove(e.Data, usage)
+	out := make([]byte, 0, len(e.Raw))
+	out = append(out, e.Raw[:at]...)
+	out = append(out, edited...)
+	return append(out, e.Raw[at+len(e.Data):]...)
+}
+
+func emptyArray(m jsonscan.Member) bool {
+	empty := m.IsArray()
+	if empty {
+		_ = jsonscan.Array(m.Value, func([]byte) bool { empty = false; return false })
+	}
+	return empty
+}
+
+func (x *exchange) storeResponse(out []byte) {
+	if x.key.ShouldLogResponse && !x.s.o.Strict && len(x.answer.stored) < maxStoredBody {
+		room := maxStoredBody - len(x.answer.stored)
+		x.answer.stored = append(x.answer.stored, out[:min(len(out), room)]...)
+	}
+}

@@ -1,0 +1,144 @@
+package processor
+
+import (
+	"bytes"
+	"math"
+
+	"github.com/bricks-gateway/bricks/internal/jsonscan"
+	"github.com/bricks-gateway/bricks/internal/provider"
+)
+
+// call is what the gateway reads of a request's JSON body.
+type call struct {
+	model   string
+	stream  bool
+	user    string // of the body
+	maximum int64  // the largest output maximum given; 0: none
+	factor  int64  // how many outputs of that size are asked for, at least 1
+	size    int64  // of the body, in bytes
+	opaque  bool   // holds input whose size the body does not show: images, files, audio
+
+	streamOptions jsonscan.Member
+	includeUsage  jsonscan.Member // of stream_options
+	usageAsked    bool            // the client itself asked for usage in the stream
+}
+
+const maxOutput = math.MaxInt32
+
+// readCall validates body and reads what decisions need. Everything in the body
+// that is not named here passes as it is.
+func readCall(body []byte, e *provider.Endpoint) (call, *refusal) {
+	c := call{factor: 1, size: int64(len(body))}
+	if err := jsonscan.Check(body); err != nil {
+		return c, invalid("the body is refused: "+err.Error(), "")
+	}
+	var bad *refusal
+	fail := func(param, message string) { bad = invalid(param+" "+message, param) }
+	err := jsonscan.Object(body, func(m jsonscan.Member) bool {
+		c.readMember(m, e, fail)
+		return bad == nil
+	})
+	if err != nil {
+		return c, invalid("the body must be a JSON object", "")
+	}
+	if bad != nil {
+		return c, bad
+	}
+	if c.model == "" {
+		return c, invalid("model is required", "model")
+	}
+	c.opaque = holdsMedia(body)
+	return c, nil
+}
+
+func (c *call) readMember(m jsonscan.Member, e *provider.Endpoint, fail func(param, message string)) {
+	ok := true
+	switch m.Name {
+	case "model":
+		if c.model, ok = m.String(); !ok || c.model == "" || len(c.model) > maxField {
+			fail("model", "must be a non-empty string of at most 256 bytes")
+		}
+	case "stream":
+		if c.stream, ok = m.Bool(); !ok && !m.IsNull() {
+			fail("stream", "must be true or false")
+		}
+		c.stream = c.stream && e.Streams
+	case "stream_options":
+		if !m.IsObject() && !m.IsNull() {
+			fail("stream_options", "must be an object")
+		}
+		c.streamOptions = m
+		if x, found := jsonscan.Get(m.Value, "include_usage"); found {
+			c.includeUsage = x
+			if c.usageAsked, ok = x.Bool(); !ok && !x.IsNull() {
+				fail("stream_options.include_usage", "must be true or false")
+			}
+		}
+	case "user":
+		if c.user, ok = m.String(); (!ok && !m.IsNull()) || len(c.user) > maxField {
+			fail("user", "must be a string of at most 256 bytes")
+		}
+	case "metadata":
+		if x, found := jsonscan.Get(m.Value, "user_id"); found && e.Meter == provider.MeterAnthropic {
+			if c.user, ok = x.String(); (!ok && !x.IsNull()) || len(c.user) > maxField {
+				fail("metadata.user_id", "must be a string of at most 256 bytes")
+			}
+		}
+	default:
+		c.readBounds(m, e, fail)
+	}
+}
+
+func (c *call) readBounds(m jsonscan.Member, e *provider.Endpoint, fail func(param, message string)) {
+	if m.IsNull() {
+		return
+	}
+	for _, name := range e.OutputLimits {
+		if m.Name == name {
+			n, ok := m.Int(maxOutput)
+			if !ok || n < 1 {
+				fail(name, "must be a whole number from 1 to 2147483647")
+			}
+			c.maximum = max(c.maximum, n)
+		}
+	}
+	for _, name := range e.OutputFactors {
+		if m.Name == name {
+			n, ok := m.Int(1 << 16)
+			if !ok || n < 1 {
+				fail(name, "must be a whole number from 1 to 65536")
+			}
+			c.factor *= max(n, 1)
+		}
+	}
+}
+
+// holdsMedia reports whether the body may refer to input that it does not
+// spell out. It looks for the part types' names anywhere, and takes an escaped
+// letter, which honest encoders do not write, as a hidden name: a false alarm
+// only reserves more.
+func holdsMedia(body []byte) bool {
+	for _, part := range [...]string{
+		"image_url", "input_image", `"image"`, "input_audio", "input_file", `"file"`, `"document"`, "file_id", `\u005f`, `\u005F`, `\u006`, `\u007`,
+	} {
+		if bytes.Contains(body, []byte(part)) {
+			return true
+		}
+	}
+	return false
+}
+
+// withUsage returns body changed to ask the provider for usage in the stream.
+func (c *call) withUsage(body []byte) []byte {
+	switch {
+	case c.includeUsage.Name != "":
+		at := c.includeUsage
+		at.At += c.streamOptions.At // found inside the value of stream_options
+		return jsonscan.Replace(body, at, []byte("true"))
+	case c.streamOptions.IsObject():
+		return jsonscan.Replace(body, c.streamOptions, jsonscan.InsertFirst(c.streamOptions.Value, `"include_usage"`, "true"))
+	case c.streamOptions.Name != "": // null
+		return jsonscan.Replace(body, c.streamOptions, []byte(`{"include_usage":true}`))
+	}
+	return jsonscan.InsertFirst(body, `"stream_options"`, `{"include_usage":true}`)
+}

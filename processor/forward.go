@@ -1,0 +1,236 @@
+package processor
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/limit"
+	"github.com/bricks-gateway/bricks/internal/pricing"
+	"github.com/bricks-gateway/bricks/internal/provider"
+	"github.com/bricks-gateway/bricks/processor/configcache"
+)
+
+// clusterHeader tells Envoy's route which cluster to use. Client copies are
+// removed before this filter, ours before the provider.
+const clusterHeader = "x-bricks-cluster"
+
+// removed never reach a provider: credentials, the gateway's own headers, what
+// identifies the client to others, and what the setting decides. Accept-encoding
+// goes so that answers come in clear.
+var removed = []string{
+	"authorization", "x-api-key", "api-key", "cookie", "accept-encoding", "expect",
+	"x-custom-event-id", "x-metadata", "x-request-timeout", "x-user-id",
+	"openai-organization", "openai-project",
+}
+
+// requestBody decides on the body; what passes is forwarded.
+func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
+	if len(body) > x.s.o.MaxBody {
+		return x.refuse(x.tooLarge())
+	}
+	c, r := readCall(body, x.match.Endpoint)
+	x.call = c
+	x.event.RequestModel, x.event.Streamed = c.model, c.stream
+	if r == nil {
+		r = x.checkUser()
+	}
+	if r == nil {
+		r = x.chooseModel()
+	}
+	if r != nil {
+		return x.refuse(r)
+	}
+	x.storeRequest(body)
+	return x.forward(body)
+}
+
+func (x *exchange) checkUser() *refusal {
+	switch {
+	case x.in.userID != "" && x.call.user != "" && x.in.userID != x.call.user:
+		return invalid("header x-user-id and the body name different users", "user")
+	case x.call.user != "":
+		if !printable(x.call.user) {
+			return invalid("user must be printable text", "user")
+		}
+		x.event.UserID = x.call.user
+	}
+	if x.key.RequireUser && x.event.UserID == "" {
+		return invalid("this key requires a user: send the body's user field (metadata.user_id on Anthropic) or header x-user-id", "user")
+	}
+	return nil
+}
+
+// fitting are the key's settings for the called provider.
+func (x *exchange) fitting() []*configcache.Setting {
+	var out []*configcache.Setting
+	for _, id := range x.key.SettingIDs {
+		if s, ok := x.s.o.Config.Setting(id); ok && s.Provider == x.match.Provider.Name {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// chooseModel narrows the settings to those that allow the model.
+func (x *exchange) chooseModel() *refusal {
+	allows := func(models []string) bool { return len(models) == 0 || slices.Contains(models, x.call.model) }
+	if allows(x.key.AllowedModels) {
+		x.settings = slices.DeleteFunc(x.settings, func(s *configcache.Setting) bool { return !allows(s.AllowedModels) })
+		if len(x.settings) > 0 {
+			return nil
+		}
+	}
+	return &refusal{http.StatusForbidden, "model_not_allowed", "this key may not use model " + clip(x.call.model), "model", 0, nil}
+}
+
+// rotations spread a key's requests over its settings, round robin.
+type rotations struct{ next sync.Map } // key id → *atomic.Uint64
+
+func (r *rotations) pick(key *gateway.Key, settings []*configcache.Setting) *configcache.Setting {
+	if !key.RotationEnabled || len(settings) == 1 {
+		return settings[0]
+	}
+	v, ok := r.next.Load(key.ID)
+	if !ok {
+		v, _ = r.next.LoadOrStore(key.ID, new(atomic.Uint64))
+	}
+	return settings[(v.(*atomic.Uint64).Add(1)-1)%uint64(len(settings))]
+}
+
+// forward takes the money, writes the intent, and only then builds the answer
+// that carries the provider's credential. body is nil for calls without one.
+func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
+	if !x.answerPhases {
+		return x.refuse(unavailable("the gateway cannot meter this request"))
+	}
+	x.setting = x.s.rotations.pick(x.key, x.settings)
+	x.event.SettingID = x.setting.ID
+	if r := x.reserve(); r != nil {
+		return x.refuse(r)
+	}
+	if err := x.s.o.Spool.Intent(&x.event); err != nil {
+		x.s.metrics.spoolErrors.Inc()
+		_ = x.reserved.Settle(x.ctx, 0)
+		x.reserved = nil
+		x.event.Cost = 0
+		return x.refuse(unavailable("the gateway cannot record this request"))
+	}
+	x.phase = phaseForwarded
+	common := &extprocv3.CommonResponse{HeaderMutation: x.upstreamHeaders(), ClearRouteCache: true}
+	if body == nil {
+		return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestHeaders{
+			RequestHeaders: &extprocv3.HeadersResponse{Response: common},
+		}}
+	}
+	if e := x.match.Endpoint; x.call.stream && e.StreamUsage && !x.call.usageAsked {
+		changed := x.call.withUsage(body)
+		x.answer.takeOutUsage = true
+		common.BodyMutation = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: changed}}
+		common.HeaderMutation.SetHeaders = append(common.HeaderMutation.SetHeaders, set("content-length", strconv.Itoa(len(changed))))
+	}
+	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestBody{
+		RequestBody: &extprocv3.BodyResponse{Response: common},
+	}}
+}
+
+// upstreamHeaders rewrites the request for the provider.
+func (x *exchange) upstreamHeaders() *extprocv3.HeaderMutation {
+	path := x.setting.PathPrefix + x.match.Path
+	if x.in.query != "" {
+		path += "?" + x.in.query
+	}
+	mutation := &extprocv3.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{
+		set(":path", path),
+		set(":authority", x.setting.Authority),
+		set(clusterHeader, x.setting.Cluster),
+		set("x-envoy-upstream-rq-per-try-timeout-ms", strconv.FormatInt(max(1, x.firstByteTimeout().Milliseconds()), 10)),
+	}}
+	credential := x.match.Provider.Credential(provider.Credential{
+		APIKey: x.setting.APIKey, Params: x.setting.Params, ClientVersion: x.in.anthropicVersion,
+	})
+	for _, h := range credential {
+		mutation.SetHeaders = append(mutation.SetHeaders, set(h.Name, h.Value.Reveal()))
+	}
+	for _, name := range removed {
+		if !slices.ContainsFunc(credential, func(h provider.Header) bool { return h.Name == name }) {
+			mutation.RemoveHeaders = append(mutation.RemoveHeaders, name)
+		}
+	}
+	return mutation
+}
+
+// reserve asks the limiter: may this request go on, and for how much.
+func (x *exchange) reserve() *refusal {
+	request := limit.Request{ID: x.event.ID, Key: x.key, Bounded: true}
+	billable := x.match.Endpoint.Meter != provider.MeterNone
+	if hasCostLimit(x.key) && billable {
+		price, ok := x.s.o.Prices.Lookup(x.match.Provider.Name, x.call.model)
+		if !ok {
+			return &refusal{
+				http.StatusForbidden, "cost_not_boundable",
+				"model " + clip(x.call.model) + " has no known price, and this key has a cost limit", "model", 0, nil,
+			}
+		}
+		request.Cost, request.Bounded = x.call.bound(price, x.match.Endpoint)
+	}
+	reservation, err := x.s.o.Limiter.Reserve(x.ctx, request)
+	if err != nil {
+		return limitRefusal(err)
+	}
+	x.reserved = reservation
+	x.event.Cost = request.Cost
+	return nil
+}
+
+func hasCostLimit(k *gateway.Key) bool { return k.CostLimit > 0 || k.CostLimitOverTime > 0 }
+
+// bound is the most that the call can cost. A byte-level tokenizer never makes
+// more tokens than there are bytes, and a message's JSON framing is longer than
+// the tokens that a provider adds for it, so the body's length bounds the input.
+func (c *call) bound(p *pricing.Price, e *provider.Endpoint) (cost gateway.NanoUSD, bounded bool) {
+	input, output := c.size, int64(0)
+	bounded = true
+	if c.opaque {
+		input = max(input, p.MaxInputTokens)
+		bounded = p.MaxInputTokens > 0
+	}
+	if len(e.OutputLimits) > 0 {
+		if output = c.maximum; output == 0 {
+			output = p.MaxOutputTokens
+		}
+		bounded = bounded && output > 0
+		output *= c.factor
+	}
+	// Writing input to a cache and reasoning cost more than plain tokens with
+	// some models: the dearest reading of the same tokens is the bound.
+	u := gateway.Usage{InputTokens: input, OutputTokens: output}
+	cost = p.Cost(u)
+	for _, dearer := range []gateway.Usage{
+		{InputTokens: input, CacheWrite5mTokens: input, OutputTokens: output},
+		{InputTokens: input, CacheWrite1hTokens: input, OutputTokens: output},
+		{InputTokens: input, OutputTokens: output, ReasoningTokens: output},
+	} {
+		cost = max(cost, p.Cost(dearer))
+	}
+	return cost, bounded
+}
+
+// maxStoredBody bounds a body kept with an event.
+const maxStoredBody = 1 << 20
+
+func (x *exchange) storeRequest(body []byte) {
+	if x.key.ShouldLogRequest && !x.s.o.Strict {
+		x.event.Request = slices.Clone(body[:min(len(body), maxStoredBody)])
+	}
+}
+
+// sinceStart is the request's age now.
+func (x *exchange) sinceStart() time.Duration { return time.Since(x.start) }

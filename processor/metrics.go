@@ -1,0 +1,52 @@
+package processor
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+)
+
+// metrics counts what operators watch. Labels are bounded sets: no key, user or
+// model, which clients choose.
+type metrics struct {
+	requests    *prometheus.CounterVec
+	refused     *prometheus.CounterVec
+	tokens      *prometheus.CounterVec
+	unpriced    prometheus.Counter
+	unanswered  prometheus.Counter
+	spoolErrors prometheus.Counter
+	panics      prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	vec := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	m := &metrics{
+		requests:    vec("bricks_requests_total", "Requests that were forwarded, by provider, operation and status.", "provider", "operation", "status"),
+		refused:     vec("bricks_refused_requests_total", "Requests that the gateway refused, by reason.", "code"),
+		tokens:      vec("bricks_tokens_total", "Tokens that providers reported or we estimated.", "provider", "direction"),
+		unpriced:    counter("bricks_unpriced_requests_total", "Billable requests whose model has no known price."),
+		unanswered:  counter("bricks_unanswered_requests_total", "Forwarded requests that ended without an answer."),
+		spoolErrors: counter("bricks_spool_errors_total", "Event records that could not be written at once."),
+		panics:      counter("bricks_panics_total", "Requests that ended in a panic."),
+	}
+	if r != nil {
+		r.MustRegister(m.requests, m.refused, m.tokens, m.unpriced, m.unanswered, m.spoolErrors, m.panics)
+	}
+	return m
+}
+
+func (m *metrics) observe(e *gateway.Event) {
+	m.requests.WithLabelValues(e.Provider, e.Operation, strconv.Itoa(e.Status)).Inc()
+	m.tokens.WithLabelValues(e.Provider, "input").Add(float64(e.Usage.InputTokens))
+	m.tokens.WithLabelValues(e.Provider, "output").Add(float64(e.Usage.OutputTokens))
+	if e.PriceStatus == gateway.Unpriced {
+		m.unpriced.Inc()
+	}
+}

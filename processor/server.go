@@ -1,0 +1,124 @@
+// Package processor is the external processing (ext_proc) server: it takes
+// Envoy's ProcessingRequests and decides, for each request, whether it may go
+// on, where to and with which credential, and what its answer cost.
+//
+// One exchange value serves one gRPC stream, which is one HTTP request; it is
+// owned by the stream's goroutine and needs no lock. Its phases are explicit:
+// a provider's credential leaves only in the step from admitted to forwarded,
+// after the intent is in the spool. The package reads no database.
+package processor
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/limit"
+	"github.com/bricks-gateway/bricks/internal/pricing"
+	"github.com/bricks-gateway/bricks/processor/configcache"
+)
+
+// Config answers who a key is and where its settings lead.
+type Config interface {
+	Key(ctx context.Context, digest configcache.Digest) (*gateway.Key, error)
+	Setting(id string) (*configcache.Setting, bool)
+}
+
+// Spool keeps events. Both methods return once the record survives a crash of
+// the process.
+type Spool interface {
+	Intent(*gateway.Event) error
+	Final(*gateway.Event) error
+}
+
+// Options configures a Server. Config, Spool, Limiter, Prices and Logger are required.
+type Options struct {
+	Config  Config
+	Spool   Spool
+	Limiter limit.Limiter
+	Prices  *pricing.Table
+	Logger  *slog.Logger
+	// Registerer takes the server's metrics; none are kept if nil.
+	Registerer prometheus.Registerer
+	// Strict: bodies are never stored, whatever a key says.
+	Strict bool
+	// Timeout bounds the time to an answer's first byte; 600s if 0.
+	Timeout time.Duration
+	// MaxBody is the largest request body in bytes; 10 MiB if 0.
+	MaxBody int
+}
+
+// Server implements Envoy's ExternalProcessor. Safe for concurrent use.
+type Server struct {
+	o         Options
+	metrics   *metrics
+	refusals  *refusalLog
+	rotations rotations
+}
+
+var _ extprocv3.ExternalProcessorServer = (*Server)(nil)
+
+// New returns a server.
+func New(o Options) *Server {
+	if o.Timeout == 0 {
+		o.Timeout = 600 * time.Second
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = 10 << 20
+	}
+	s := &Server{o: o, metrics: newMetrics(o.Registerer)}
+	s.refusals = newRefusalLog(s.writeFinal)
+	return s
+}
+
+// Register adds the server to g.
+func (s *Server) Register(g *grpc.Server) { extprocv3.RegisterExternalProcessorServer(g, s) }
+
+// Close writes what is held back of the refusals' events.
+func (s *Server) Close() { s.refusals.flush() }
+
+// Process serves one request. It returns nil only when Envoy ended the stream:
+// a clean end of ours would let the request go on unprocessed.
+func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err error) {
+	x := &exchange{s: s, ctx: stream.Context(), start: time.Now()}
+	defer func() {
+		if p := recover(); p != nil {
+			s.metrics.panics.Inc()
+			s.o.Logger.Error("panic while processing a request",
+				slog.String("event_id", x.event.ID), slog.String("stack", string(debug.Stack())))
+			err = status.Error(codes.Internal, "internal error")
+		}
+		x.finish()
+	}()
+	for {
+		req, err := stream.Recv()
+		if err != nil {
+			x.streamErr = err
+			return nil // Envoy's end of the stream, by EOF or by cancelling it
+		}
+		resp, err := x.handle(req)
+		if err != nil {
+			return err
+		}
+		if err := stream.Send(resp); err != nil {
+			return err
+		}
+	}
+}
+
+// writeFinal hands a final event to the spool. A spool that cannot write keeps
+// the event and tries again, so there is nothing to do but to say so.
+func (s *Server) writeFinal(e *gateway.Event) {
+	if err := s.o.Spool.Final(e); err != nil {
+		s.metrics.spoolErrors.Inc()
+		s.o.Logger.Error("final event not written", slog.String("event_id", e.ID), slog.Any("error", err))
+	}
+}

@@ -1,0 +1,128 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/provider"
+)
+
+// statusClientGone marks an event whose client left before the answer's end.
+const statusClientGone = 499
+
+// finish settles what the exchange left open. It runs once, at the stream's
+// end, however that came about, and does not use the stream's own context: that
+// one is over.
+func (x *exchange) finish() {
+	switch x.phase {
+	case phaseForwarded, phaseAnswering:
+		x.settle()
+	case phaseAdmitted:
+		x.unforwarded()
+	}
+	x.phase = phaseSettled
+}
+
+// settle books what a forwarded request cost.
+func (x *exchange) settle() {
+	if x.phase == phaseForwarded {
+		x.s.metrics.unanswered.Inc()
+	}
+	x.measure()
+	x.price()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.ctx), 5*time.Second)
+	defer cancel()
+	if err := x.reserved.Settle(ctx, x.event.Cost); err != nil {
+		x.s.o.Logger.Error("reservation not settled", slog.String("event_id", x.event.ID), slog.Any("error", err))
+	}
+	x.s.writeFinal(&x.event)
+	x.s.metrics.observe(&x.event)
+}
+
+// measure fills in how the answer went.
+func (x *exchange) measure() {
+	a, e := &x.answer, &x.event
+	e.Latency = x.sinceStart()
+	e.TimeToFirstToken = a.firstEvent
+	e.Response = a.stored
+	if e.Status == 0 {
+		e.Status = a.status
+	}
+	complete := a.ended && (!a.sse || a.marked || x.match.Endpoint.Meter == provider.MeterNone)
+	e.Incomplete = !complete
+	// Envoy half-closes the stream when the client leaves and resets it at the
+	// end of an exchange or when the provider breaks off.
+	if !a.ended && (errors.Is(x.streamErr, io.EOF) || e.Status == 0) {
+		e.Status = statusClientGone
+	}
+}
+
+// price turns the answer's usage into money.
+func (x *exchange) price() {
+	a, e := &x.answer, &x.event
+	meter := x.match.Endpoint.Meter
+	reservedCost := e.Cost
+	e.Cost, e.PriceStatus = 0, gateway.Free
+	if meter == provider.MeterNone {
+		return
+	}
+	if !a.sse && len(a.body) > 0 {
+		a.reading = meter.ReadJSON(a.body)
+	}
+	e.ResponseModel = a.reading.Model
+	e.Usage = a.reading.Usage
+	switch {
+	case a.status >= 400 && !a.reading.HasCost:
+		return // refused by the provider: nothing was billed
+	case x.phase == phaseForwarded:
+		// No answer came: the provider may have worked all the same.
+		e.Cost, e.Estimated = reservedCost, true
+	case !a.reading.HasCost || a.reading.Invalid || (a.sse && !a.marked):
+		x.estimate()
+	}
+	price, ok := x.s.o.Prices.Lookup(e.Provider, e.Model())
+	if !ok {
+		price, ok = x.s.o.Prices.Lookup(e.Provider, e.RequestModel)
+	}
+	if !ok {
+		e.PriceStatus = gateway.Unpriced
+		return
+	}
+	e.PriceStatus = gateway.Priced
+	if x.phase != phaseForwarded {
+		e.Cost = price.Cost(e.Usage)
+	}
+}
+
+// estimate replaces missing usage by a documented guess: a token for every four
+// bytes of the request and of a JSON answer, and one for every stream event.
+func (x *exchange) estimate() {
+	a, u := &x.answer, &x.event.Usage
+	x.event.Estimated = true
+	if u.InputTokens == 0 {
+		u.InputTokens = (x.call.size + 3) / 4
+	}
+	if a.sse {
+		u.OutputTokens = max(u.OutputTokens, a.events)
+	} else if u.OutputTokens == 0 && x.match.Endpoint.Operation != "embeddings" {
+		u.OutputTokens = (int64(len(a.body)) + 3) / 4
+	}
+}
+
+// unforwarded records a request that ended before its credential was built:
+// Envoy refused its body, or the client left during the upload.
+func (x *exchange) unforwarded() {
+	x.event.Status = x.answer.status
+	x.event.RefusalCode = "request_too_large"
+	if x.event.Status == 0 {
+		x.event.Status, x.event.RefusalCode = statusClientGone, "client_gone"
+	}
+	x.event.PriceStatus = gateway.Free
+	x.event.Latency = x.sinceStart()
+	x.event.RefusedCount = 1
+	x.s.refusals.add(&x.event)
+}
