@@ -36,7 +36,7 @@ var postgresDialect = dialect{
 	jsonArray:  "json_agg",
 	find:       "strpos",
 	containing: "%s::jsonb @> CAST(? AS jsonb)",
-	among:      "%s IN (SELECT jsonb_array_elements_text(CAST(? AS jsonb)))",
+	among:      "%s = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(? AS jsonb))))",
 	notify:     "SELECT pg_notify('" + channel + "', '')",
 }
 

@@ -6,8 +6,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
@@ -26,6 +26,14 @@ func invalid(format string, args ...any) error {
 
 func conflict(format string, args ...any) error {
 	return &gateway.Error{Kind: gateway.Conflict, Message: fmt.Sprintf(format, args...)}
+}
+
+// checkID refuses an id that would not be kept as it is.
+func checkID(id string) error {
+	if text(id) != id {
+		return invalid("an id must be UTF-8 without NUL")
+	}
+	return nil
 }
 
 // explain adds what was being done to err, and the kind Unavailable when the
@@ -49,21 +57,22 @@ func unavailable(err error) bool {
 	if errors.Is(err, context.Canceled) {
 		return false
 	}
+	// First, since it may wrap the server's reason not to let us in.
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return unavailableState(pg.Code)
 	}
 	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
 		return unavailableCode(lite.Code())
 	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return true
-	}
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
 	}
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
-		errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) || strings.Contains(err.Error(), "unexpected EOF") ||
-		strings.Contains(err.Error(), "conn closed")
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, pgconn.ErrConnClosed) || pgconn.SafeToRetry(err)
 }
 
 // unavailableState knows PostgreSQL's error codes (appendix A of its manual).

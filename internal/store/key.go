@@ -37,6 +37,9 @@ func (s *Store) CreateKey(ctx context.Context, key *gateway.Key, secret NewSecre
 	if made.ID == "" {
 		made.ID = uuid.NewString()
 	}
+	if err := checkID(made.ID); err != nil {
+		return err
+	}
 	made.CreatedAt = s.seconds()
 	made.UpdatedAt = made.CreatedAt
 	_, err := s.administer(ctx, "create key", func(ctx context.Context, q querier, revision int64) (Change, error) {

@@ -29,6 +29,9 @@ func (s *Store) CreateSetting(ctx context.Context, setting *gateway.ProviderSett
 	if made.ID == "" {
 		made.ID = uuid.NewString()
 	}
+	if err := checkID(made.ID); err != nil {
+		return err
+	}
 	made.CreatedAt = s.seconds()
 	made.UpdatedAt = made.CreatedAt
 	_, err := s.administer(ctx, "create provider setting", func(ctx context.Context, q querier, revision int64) (Change, error) {
@@ -87,7 +90,7 @@ func (s *Store) UpdateSetting(ctx context.Context, id string, change func(*gatew
 func (s *Store) DeleteSetting(ctx context.Context, id string) (int64, error) {
 	return s.administer(ctx, "delete provider setting", func(ctx context.Context, q querier, _ int64) (Change, error) {
 		const shown = 10
-		rows, err := q.query(ctx, fmt.Sprintf("SELECT DISTINCT key_id FROM key_settings WHERE setting_id = ? ORDER BY key_id LIMIT %d", shown+1), id)
+		rows, err := q.query(ctx, fmt.Sprintf("SELECT DISTINCT key_id FROM key_settings WHERE setting_id = ? ORDER BY key_id LIMIT %d", shown+1), text(id))
 		if err != nil {
 			return Change{}, err
 		}
@@ -101,7 +104,7 @@ func (s *Store) DeleteSetting(ctx context.Context, id string) (int64, error) {
 		if len(users) > 0 {
 			return Change{}, conflict("provider setting %q is used by keys: %s", id, strings.Join(users, ", "))
 		}
-		n, err := q.exec(ctx, "DELETE FROM settings WHERE id = ?", id)
+		n, err := q.exec(ctx, "DELETE FROM settings WHERE id = ?", text(id))
 		if err == nil && n == 0 {
 			err = notFound("provider setting", id)
 		}

@@ -1,0 +1,150 @@
+// Package storetest is the contract of the store as a suite of tests, and opens
+// fresh stores for the tests of others. Both databases must pass the same
+// cases; what only one of them can do is tested beside it.
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/secrets"
+	"github.com/bricks-gateway/bricks/internal/store"
+)
+
+// PostgresVariable names the URL of a PostgreSQL server on which tests may make
+// and drop databases.
+const PostgresVariable = "BRICKS_TEST_POSTGRES"
+
+// Run runs the suite. newStore returns an empty store that the test's end
+// closes.
+func Run(t *testing.T, newStore func(t testing.TB) *store.Store) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, *store.Store)
+	}{
+		{"a setting is read as it was created", settingRoundTrip},
+		{"a setting is updated in one step or not at all", settingUpdate},
+		{"a setting in use cannot be deleted", settingInUse},
+		{"settings are listed newest first", settingList},
+		{"a key is read as it was created", keyRoundTrip},
+		{"a key is updated in one step or not at all", keyUpdate},
+		{"a key is deleted with its secrets, not its events", keyDelete},
+		{"a key that cannot be is refused", keyRefused},
+		{"keys are filtered, ordered, paged and counted", keyFilters},
+		{"a rotated secret lives on for its grace time", rotateWithGrace},
+		{"a rotation without grace ends all older secrets", rotateAtOnce},
+		{"a secret is shown only when the key says so", showSecret},
+		{"concurrent writers get revisions without gaps", revisions},
+		{"updates of one key do not lose one another", concurrentUpdates},
+		{"a failed write leaves no revision and no change", failedWrite},
+		{"changes carry all digests before and after", changeDigests},
+		{"a watcher wakes on commit", watch},
+		{"an event is read as it was written", eventRoundTrip},
+		{"an event is written once", eventOnce},
+		{"concurrent batches with the same events are written once", eventOverlap},
+		{"an event with text that no database takes is written", eventText},
+		{"events are filtered, ordered, paged and counted", eventFilters},
+		{"spend is the sum over a half-open range", spend},
+		{"one processor at most holds the lock", singleProcessor},
+		{"a caller who gave up is told so", canceled},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, newStore(t)) })
+	}
+}
+
+// Keyring is the same in every test.
+func Keyring(t testing.TB) *secrets.Keyring {
+	t.Helper()
+	k, err := secrets.New(bytes.Repeat([]byte{'p'}, secrets.Size), bytes.Repeat([]byte{'e'}, secrets.Size))
+	if err != nil {
+		t.Fatalf("make keyring: %v", err)
+	}
+	return k
+}
+
+// SQLite opens an empty store in a directory of the test's own.
+func SQLite(t testing.TB) *store.Store {
+	t.Helper()
+	s, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "bricks.db"), store.Options{Keyring: Keyring(t)})
+	if err != nil {
+		t.Fatalf("open SQLite: %v", err)
+	}
+	closeAfter(t, s)
+	return s
+}
+
+// Postgres opens an empty store in a database of the test's own. Without the
+// server that PostgresVariable names the test is skipped.
+func Postgres(t testing.TB) *store.Store {
+	t.Helper()
+	return OpenPostgres(t, PostgresDatabase(t))
+}
+
+// OpenPostgres opens a store on a database that PostgresDatabase made.
+func OpenPostgres(t testing.TB, c store.PostgresConfig) *store.Store {
+	t.Helper()
+	s, err := store.OpenPostgres(t.Context(), c, store.Options{Keyring: Keyring(t)})
+	if err != nil {
+		t.Fatalf("open PostgreSQL: %v", err)
+	}
+	closeAfter(t, s)
+	return s
+}
+
+// PostgresDatabase makes an empty database and drops it after the test.
+func PostgresDatabase(t testing.TB) store.PostgresConfig {
+	t.Helper()
+	url := os.Getenv(PostgresVariable)
+	if url == "" {
+		t.Skipf("set %s to the URL of a PostgreSQL server to run this test", PostgresVariable)
+	}
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatalf("%s: %v", PostgresVariable, err)
+	}
+	server := stdlib.OpenDB(*config)
+	t.Cleanup(func() { _ = server.Close() })
+	name := "bricks_test_" + hex.EncodeToString(random(8))
+	mustExec(t, server, "CREATE DATABASE "+name)
+	t.Cleanup(func() {
+		if _, err := server.ExecContext(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Errorf("drop test database: %v", err)
+		}
+	})
+	return store.PostgresConfig{
+		Hosts: []string{config.Host}, Port: int(config.Port), User: config.User, Password: gateway.NewSecret(config.Password),
+		Database: name, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
+	}
+}
+
+func closeAfter(t testing.TB, s *store.Store) {
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close store: %v", err)
+		}
+	})
+}
+
+func mustExec(t testing.TB, db *sql.DB, statement string) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	return b
+}
