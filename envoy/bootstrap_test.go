@@ -3,8 +3,6 @@ package envoy
 import (
 	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -15,11 +13,12 @@ func TestBootstrapIsAcceptedByEnvoy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "bootstrap.json")
-	if err := os.WriteFile(file, b, 0o600); err != nil {
+	if err := Check(t.Context(), binary, b, t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	validate(t, binary, file)
+	if err := Check(t.Context(), binary, []byte(`{"unknown": 1}`), t.TempDir()); err == nil {
+		t.Error("Check accepts a bootstrap with an unknown field")
+	}
 }
 
 func TestBootstrapIsStable(t *testing.T) {

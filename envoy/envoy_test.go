@@ -3,7 +3,6 @@ package envoy
 import (
 	"context"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 )
@@ -41,14 +40,5 @@ func eventually(t testing.TB, within time.Duration, what string, condition func(
 			t.Fatalf("not within %v: %s", within, what)
 		case <-ticker.C:
 		}
-	}
-}
-
-func validate(t testing.TB, binary, file string) {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), binary, "--mode", "validate", "--disable-hot-restart",
-		"--config-path", file).CombinedOutput()
-	if err != nil {
-		t.Fatalf("envoy refuses the bootstrap: %v\n%s", err, out)
 	}
 }

@@ -187,3 +187,20 @@ func (s *Supervisor) isDraining() bool {
 	defer s.mu.Unlock()
 	return s.draining
 }
+
+// Check has Envoy judge a bootstrap without running it. dir is where the
+// bootstrap is written to.
+func Check(ctx context.Context, path string, bootstrap []byte, dir string) error {
+	file := filepath.Join(dir, "bootstrap.json")
+	if err := os.WriteFile(file, bootstrap, 0o600); err != nil {
+		return fmt.Errorf("write envoy bootstrap: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "--mode", "validate", "--disable-hot-restart", "--config-path", file) //nolint:gosec // the operator names the binary
+	cmd.WaitDelay = time.Second
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("envoy refuses its bootstrap: %w: %s", err, out)
+	}
+	return nil
+}

