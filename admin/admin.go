@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -79,7 +80,8 @@ type Options struct {
 type api struct {
 	Options
 	principals []principal
-	registry   huma.Registry
+	registry   huma.Registry // schemas of bodies, in the document
+	queries    huma.Registry // schemas of queries; the document has their fields only
 	routes     []route
 	document   []byte // the OpenAPI document
 	mux        *http.ServeMux
@@ -100,12 +102,11 @@ func New(o Options) (http.Handler, error) {
 	if o.CheckURL == nil {
 		o.CheckURL = httpsOnly
 	}
-	a := &api{Options: o, registry: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer), mux: http.NewServeMux()}
+	a := newAPI(o)
 	var err error
 	if a.principals, err = newPrincipals(o); err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
-	a.routes = a.table()
 	if a.document, err = a.openAPI(); err != nil {
 		return nil, fmt.Errorf("admin: build OpenAPI document: %w", err)
 	}
@@ -114,6 +115,21 @@ func New(o Options) (http.Handler, error) {
 	}
 	return a.guard(a.mux), nil
 }
+
+func newAPI(o Options) *api {
+	a := &api{Options: o, mux: http.NewServeMux(),
+		registry: huma.NewMapRegistry(schemaPrefix, huma.DefaultSchemaNamer),
+		queries:  huma.NewMapRegistry(schemaPrefix, huma.DefaultSchemaNamer)}
+	a.routes = a.table()
+	for i := range a.routes {
+		if a.routes[i].query == nil {
+			a.routes[i].query = reflect.TypeFor[noQuery]()
+		}
+	}
+	return a
+}
+
+const schemaPrefix = "#/components/schemas/"
 
 // table lists every route of the API.
 func (a *api) table() []route {

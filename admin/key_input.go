@@ -21,13 +21,14 @@ type pathRule struct {
 	Method string `json:"method" enum:"GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS"`
 }
 
-// keyFields are the members that create and change a key alike.
-type keyFields struct {
+// KeyFields are the members that create and change a key alike. The name is
+// exported because huma passes over embedded types that are not.
+type KeyFields struct {
 	Tags optional[[]string] `json:"tags,omitzero" maxItems:"100" minLength:"1" maxLength:"256" doc:"Identifiers to find the key by."`
 
 	Revoked       optional[bool]   `json:"revoked,omitzero" doc:"Whether the key is refused."`
 	RevokedReason optional[string] `json:"revokedReason,omitzero" maxLength:"1024"`
-	TTL           optional[string] `json:"ttl,omitzero" maxLength:"64" example:"1h30m" doc:"How long the key lives: s, m, h, d. It counts from creation; a changed one counts from the change."`
+	TTL           optional[string] `json:"ttl,omitzero" maxLength:"64" doc:"How long the key lives, in s, m, h, d, such as 1h30m. It counts from creation; a changed one counts from the change."`
 
 	CostLimitInUSD         optional[usd]    `json:"costLimitInUsd,omitzero" exclusiveMinimum:"0" doc:"Most that the key may ever spend."`
 	CostLimitInUSDOverTime optional[usd]    `json:"costLimitInUsdOverTime,omitzero" exclusiveMinimum:"0" doc:"Most that the key may spend in one unit of time. Goes with costLimitInUsdUnit."`
@@ -50,34 +51,35 @@ type keyFields struct {
 	AllowUnbounded    optional[bool] `json:"allowUnbounded,omitzero" doc:"Allow requests whose cost has no upper bound on a key with a cost limit."`
 }
 
-type keyReadOnly struct {
-	KeyID             any             `json:"keyId,omitempty" readOnly:"true"`
-	CreatedAt         any             `json:"createdAt,omitempty" readOnly:"true"`
-	UpdatedAt         any             `json:"updatedAt,omitempty" readOnly:"true"`
-	ExpiresAt         json.RawMessage `json:"expiresAt,omitempty" readOnly:"true"`
-	OldKeyValidUntil  any             `json:"oldKeyValidUntil,omitempty" readOnly:"true"`
-	Warnings          any             `json:"warnings,omitempty" readOnly:"true"`
-	UnacknowledgedAny any             `json:"unacknowledged,omitempty" readOnly:"true"`
+// KeyReadOnly are the members of an answer that a request may send back.
+type KeyReadOnly struct {
+	KeyID            any             `json:"keyId,omitempty" readOnly:"true"`
+	CreatedAt        any             `json:"createdAt,omitempty" readOnly:"true"`
+	UpdatedAt        any             `json:"updatedAt,omitempty" readOnly:"true"`
+	ExpiresAt        json.RawMessage `json:"expiresAt,omitempty" readOnly:"true"`
+	OldKeyValidUntil any             `json:"oldKeyValidUntil,omitempty" readOnly:"true"`
+	Warnings         any             `json:"warnings,omitempty" readOnly:"true"`
+	Unacknowledged   any             `json:"unacknowledged,omitempty" readOnly:"true"`
 }
 
 type keyCreate struct {
 	Name string           `json:"name" minLength:"1" maxLength:"256" doc:"A name for people."`
 	Key  optional[string] `json:"key,omitzero" maxLength:"256" doc:"The secret: at least 8 printable characters without blanks. Left out: the server makes one and shows it in this answer only."`
-	keyFields
-	keyReadOnly
+	KeyFields
+	KeyReadOnly
 }
 
 type keyPatch struct {
 	Name string           `json:"name,omitempty" minLength:"1" maxLength:"256" doc:"A name for people."`
 	Key  optional[string] `json:"key,omitzero" maxLength:"256" doc:"Must be what it is: only rotate changes a secret."`
-	keyFields
-	keyReadOnly
+	KeyFields
+	KeyReadOnly
 }
 
 // keyChange is a change of a key with all that must be looked up for it, so
 // that nothing is read inside the store's transaction.
 type keyChange struct {
-	fields    *keyFields
+	fields    *KeyFields
 	now       time.Time
 	creating  bool
 	expiresAt json.RawMessage // the read-only member, as the client sent it back
@@ -86,7 +88,7 @@ type keyChange struct {
 	faults    []fault
 }
 
-func (a *api) newKeyChange(ctx context.Context, f *keyFields, expiresAt json.RawMessage) (*keyChange, error) {
+func (a *api) newKeyChange(ctx context.Context, f *KeyFields, expiresAt json.RawMessage) (*keyChange, error) {
 	ch := &keyChange{fields: f, now: a.Now(), expiresAt: expiresAt}
 	if ids, none := canonicalIDs(append(distinct(f.SettingIDs.Value), distinct([]string{f.SettingID.Value})...)); !none && len(ids) > 0 {
 		list, err := a.Store.Settings(ctx, distinct(ids))

@@ -67,11 +67,11 @@ func weak(text string) bool {
 	return len(text) < strongKeyLength || len(seen) < strongKeyRunes
 }
 
-// isSecretOf reports whether text is a secret of the key with this id.
+// isSecretOf reports whether text is the present secret of the key with this id.
 func (a *api) isSecretOf(ctx context.Context, text, id string) (bool, error) {
-	k, _, err := a.Store.KeyByDigest(ctx, a.digest(text))
+	k, until, err := a.Store.KeyByDigest(ctx, a.digest(text))
 	if gateway.KindOf(err) == gateway.NotFound {
 		return false, nil
 	}
-	return err == nil && k.ID == id, err
+	return err == nil && k.ID == id && until.IsZero(), err
 }

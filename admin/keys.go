@@ -32,7 +32,7 @@ type keySearch struct {
 	KeyIDs      optional[[]string] `json:"keyIds,omitzero" maxItems:"1000" doc:"Only these keys."`
 	Tags        optional[[]string] `json:"tags,omitzero" maxItems:"100" doc:"Only keys that carry all of these tags."`
 	Name        optional[string]   `json:"name,omitzero" maxLength:"256" doc:"Only keys with this text in their name."`
-	Revoked     optional[bool]     `json:"revoked,omitzero" doc:"Only keys that are, or are not, revoked or expired."`
+	Revoked     *bool              `json:"revoked,omitempty" nullable:"true" doc:"Only keys that are, or are not, revoked or expired."`
 	Limit       optional[int64]    `json:"limit,omitzero" minimum:"0" maximum:"1000" doc:"Most keys in the answer; 0 or absent: 1000."`
 	Offset      optional[int64]    `json:"offset,omitzero" minimum:"0" maximum:"1000000000" doc:"Keys to skip."`
 	Order       optional[string]   `json:"order,omitzero" enum:"asc,desc" doc:"By creation time; absent: desc."`
@@ -46,7 +46,7 @@ type keyPage struct {
 
 type keyRotate struct {
 	Key         optional[string] `json:"key,omitzero" maxLength:"256" doc:"The new secret. Left out: the server makes one and shows it in this answer only."`
-	GracePeriod optional[string] `json:"gracePeriod,omitzero" maxLength:"64" default:"1h" doc:"How long the old secret works: s, m, h, d. 0s: it stops at once."`
+	GracePeriod optional[string] `json:"gracePeriod,omitzero" maxLength:"64" doc:"How long the old secret works: s, m, h, d; absent: 1h. 0s: it stops at once."`
 }
 
 func (a *api) keyRoutes() []route {
@@ -80,7 +80,7 @@ func (a *api) createKey(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	change, err := a.newKeyChange(ctx, &in.keyFields, in.ExpiresAt)
+	change, err := a.newKeyChange(ctx, &in.KeyFields, in.ExpiresAt)
 	if err != nil {
 		return nil, err
 	}
@@ -149,10 +149,7 @@ func (a *api) searchKeys(ctx context.Context, c *call) (any, error) {
 	total := 0
 	if !none {
 		f := store.KeyFilter{IDs: ids, Tags: c.who.scoped(in.Tags.Value), Name: in.Name.Value,
-			Limit: pageSize(in.Limit.Value), Offset: int(in.Offset.Value), Ascending: in.Order.Value == "asc", Count: in.ReturnCount.Value}
-		if in.Revoked.Set {
-			f.Revoked = &in.Revoked.Value
-		}
+			Limit: pageSize(in.Limit.Value), Offset: int(in.Offset.Value), Ascending: in.Order.Value == "asc", Count: in.ReturnCount.Value, Revoked: in.Revoked}
 		var list []*gateway.Key
 		if list, total, err = a.Store.Keys(ctx, f); err != nil {
 			return nil, err
@@ -223,7 +220,7 @@ func (a *api) updateKey(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	change, err := a.newKeyChange(ctx, &in.keyFields, in.ExpiresAt)
+	change, err := a.newKeyChange(ctx, &in.KeyFields, in.ExpiresAt)
 	if err != nil {
 		return nil, err
 	}

@@ -54,9 +54,7 @@ func (a *api) operation(rt route, problemSchema *huma.Schema) *huma.Operation {
 				Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"}})
 		}
 	}
-	if rt.query != nil {
-		op.Parameters = append(op.Parameters, a.queryParams(rt.query)...)
-	}
+	op.Parameters = append(op.Parameters, a.queryParams(rt.query)...)
 	if rt.conditional {
 		op.Parameters = append(op.Parameters, &huma.Param{Name: "If-Match", In: "header", Schema: &huma.Schema{Type: huma.TypeString},
 			Description: "ETags of the states to act on; otherwise 412."})
@@ -104,7 +102,7 @@ func (rt route) failures() []int {
 
 // queryParams spells the fields of t as parameters. A parameter cannot be null.
 func (a *api) queryParams(t reflect.Type) []*huma.Param {
-	schema := resolved(a.registry, t)
+	schema := resolved(a.queries, t)
 	var params []*huma.Param
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
@@ -125,8 +123,14 @@ func (a *api) queryParams(t reflect.Type) []*huma.Param {
 // polish adds to the schemas what struct tags cannot say.
 func (a *api) polish() {
 	schemas := a.registry.Map()
-	for name, s := range schemas {
-		answered := !slices.Contains([]string{"KeyCreate", "KeyPatch", "KeyRotate", "KeySearch", "EventSearch", "SettingCreate", "SettingPatch"}, name)
+	var bodies []*huma.Schema
+	for _, rt := range a.routes {
+		if rt.body != nil {
+			bodies = append(bodies, resolved(a.registry, rt.body))
+		}
+	}
+	for _, s := range schemas {
+		answered := !slices.Contains(bodies, s)
 		for _, p := range s.Properties {
 			if p.Type == huma.TypeArray && answered {
 				p.Nullable = false // lists are [] when they are empty

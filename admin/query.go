@@ -11,6 +11,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
+// noQuery is the query of routes that take no parameters.
+type noQuery struct{}
+
 // decodeQuery reads the call's query parameters into T, whose fields are those
 // of the body with the same meaning. Lists may be repeated, separated by
 // commas, or both; a scalar given twice is refused, because clients disagree on
@@ -21,7 +24,7 @@ func decodeQuery[T any](c *call) (T, error) {
 	if err != nil {
 		return none, badQuery.with("the query is not well formed")
 	}
-	schema := resolved(c.api.registry, reflect.TypeFor[T]())
+	schema := resolved(c.api.queries, reflect.TypeFor[T]())
 	tree := map[string]any{}
 	var faults []fault
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -37,7 +40,7 @@ func decodeQuery[T any](c *call) (T, error) {
 			tree[name] = value
 		}
 	}
-	in, err := fill[T](c.api.registry, tree, faults, badQuery)
+	in, err := fill[T](c.api.queries, tree, faults, badQuery)
 	return in, asParameters(err)
 }
 

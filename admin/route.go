@@ -33,7 +33,8 @@ const (
 )
 
 // route is one row of the API: how it is called, what its document says and
-// what does it. body, query and answer are types; nil means none.
+// what does it. body, query and answer are types; nil means none. The handler
+// decodes them, so that it has them typed.
 type route struct {
 	method, path string
 	id           string // operationId
@@ -89,8 +90,8 @@ func (c *call) run(rt route, w http.ResponseWriter) (any, error) {
 	if err := c.authorize(rt.access); err != nil {
 		return nil, err
 	}
-	if rt.query == nil && c.request.URL.RawQuery != "" {
-		if _, err := decodeQuery[struct{}](c); err != nil {
+	if rt.query == reflect.TypeFor[noQuery]() {
+		if _, err := decodeQuery[noQuery](c); err != nil {
 			return nil, err
 		}
 	}

@@ -26,12 +26,15 @@ type settingValues struct {
 	URL         optional[string] `json:"url,omitzero" maxLength:"2048" doc:"Where the provider is: an origin with an optional path prefix. null or empty: the provider's own."`
 }
 
-type settingFields struct {
+// SettingFields are the members that create and change a setting alike. The
+// name is exported because huma passes over embedded types that are not.
+type SettingFields struct {
 	Name          optional[string]   `json:"name,omitzero" maxLength:"256" doc:"A name for people."`
 	AllowedModels optional[[]string] `json:"allowedModels,omitzero" maxItems:"1000" minLength:"1" maxLength:"256" doc:"Models that may be asked for; empty: all."`
 }
 
-type settingReadOnly struct {
+// SettingReadOnly are the members of an answer that a request may send back.
+type SettingReadOnly struct {
 	ID             any `json:"id,omitempty" readOnly:"true"`
 	CreatedAt      any `json:"createdAt,omitempty" readOnly:"true"`
 	UpdatedAt      any `json:"updatedAt,omitempty" readOnly:"true"`
@@ -42,15 +45,15 @@ type settingReadOnly struct {
 type settingCreate struct {
 	Provider string        `json:"provider" minLength:"1" maxLength:"64" doc:"Whose credential it is. This version supports openai and anthropic."`
 	Setting  settingValues `json:"setting" doc:"What authenticates with the provider."`
-	settingFields
-	settingReadOnly
+	SettingFields
+	SettingReadOnly
 }
 
 type settingPatch struct {
 	Provider string        `json:"provider,omitempty" maxLength:"64" doc:"Must be what it is: a setting keeps its provider."`
 	Setting  settingValues `json:"setting,omitzero" doc:"Fields to change; those left out stay."`
-	settingFields
-	settingReadOnly
+	SettingFields
+	SettingReadOnly
 }
 
 type settingShown struct {
@@ -111,7 +114,7 @@ func (a *api) createSetting(ctx context.Context, c *call) (any, error) {
 	if !slices.Contains(a.Providers, in.Provider) {
 		faults = append(faults, fault{Pointer: "/provider", Detail: "is not supported; this version supports " + strings.Join(a.Providers, ", ")})
 	}
-	in.settingFields.merge(s)
+	in.SettingFields.merge(s)
 	if err := badInput.faulty(faults); err != nil {
 		return nil, err
 	}
@@ -175,7 +178,7 @@ func (a *api) updateSetting(ctx context.Context, c *call) (any, error) {
 		if in.Provider != "" && in.Provider != s.Provider {
 			faults = append(faults, fault{Pointer: "/provider", Detail: "cannot be changed; create another setting"})
 		}
-		in.settingFields.merge(s)
+		in.SettingFields.merge(s)
 		return badInput.faulty(faults)
 	})
 	if err != nil {
@@ -234,7 +237,7 @@ func (v settingValues) merge(a *api, s *gateway.ProviderSetting) (faults []fault
 	return faults
 }
 
-func (f settingFields) merge(s *gateway.ProviderSetting) {
+func (f SettingFields) merge(s *gateway.ProviderSetting) {
 	f.Name.into(&s.Name)
 	f.AllowedModels.into(&s.AllowedModels)
 	s.AllowedModels = distinct(s.AllowedModels)

@@ -1,0 +1,163 @@
+package admin
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestSettingLifeCycle(t *testing.T) {
+	f := newFixture(t)
+	for _, method := range []string{"PUT", "POST"} {
+		made := f.want(f.do(method, settingsPath, `{"provider":"openai","name":"main","setting":{"apiKey":"sk-0123456789abcdef","url":"https://eu.example.com/v1"},"allowedModels":["gpt-4o"]}`), 200)
+		if got := made.str("apiKeyMask"); got != "****cdef" {
+			t.Errorf("apiKeyMask %q, want ****cdef", got)
+		}
+		if strings.Contains(made.text, "sk-0123456789abcdef") {
+			t.Errorf("%s: answer shows the credential", method)
+		}
+		if got := made.at("setting", "url"); got != "https://eu.example.com/v1" {
+			t.Errorf("setting.url %v", got)
+		}
+	}
+	list := f.want(f.do("GET", settingsPath, ""), 200).list()
+	if len(list) != 2 {
+		t.Fatalf("listed %d settings, want 2", len(list))
+	}
+	id := list[0].(map[string]any)["id"].(string)
+	second := list[1].(map[string]any)["id"].(string)
+	if got := f.want(f.do("GET", settingsPath+"?ids="+id+","+second+"&ids=nonsense", ""), 200).list(); len(got) != 2 {
+		t.Errorf("ids of both: %d settings", len(got))
+	}
+	if got := f.want(f.do("GET", settingsPath+"?ids=nonsense", ""), 200).list(); len(got) != 0 {
+		t.Errorf("ids of none: %d settings, want 0", len(got))
+	}
+
+	// A changed field leaves the others of `setting` alone.
+	f.want(f.do("PATCH", settingsPath+"/"+id, `{"setting":{"url":null},"name":""}`), 200)
+	stored, err := f.store.Setting(t.Context(), id)
+	if err != nil || stored.APIKey.Reveal() != "sk-0123456789abcdef" || stored.Params[paramURL] != "" || stored.Name != "" || len(stored.AllowedModels) != 1 {
+		t.Errorf("after PATCH of url: %+v, %v", stored, err)
+	}
+	f.want(f.do("PATCH", settingsPath+"/"+id, `{"setting":{"apikey":"sk-other-0123456789"},"allowedModels":null}`), 200)
+	stored, _ = f.store.Setting(t.Context(), id)
+	if stored.APIKey.Reveal() != "sk-other-0123456789" || len(stored.AllowedModels) != 0 {
+		t.Errorf("after PATCH of apikey: %+v", stored)
+	}
+
+	key := f.key(id, "").str("keyId")
+	used := f.want(f.do("DELETE", settingsPath+"/"+id, ""), 409)
+	if used.str("type") != "/errors/conflict" {
+		t.Errorf("delete of a used setting: %s", used.text)
+	}
+	f.want(f.do("DELETE", keysPath+"/"+key, ""), 200)
+	f.want(f.do("DELETE", settingsPath+"/"+id, ""), 200)
+	f.want(f.do("GET", settingsPath+"/"+id, ""), 404)
+	f.want(f.do("DELETE", settingsPath+"/"+id, ""), 404)
+}
+
+func TestSettingRoundTrip(t *testing.T) {
+	f := newFixture(t)
+	id := f.want(f.do("POST", settingsPath, `{"provider":"anthropic","name":"n","setting":{"apikey":"sk-0123456789abcdef","url":"https://a.example"},"allowedModels":["m"]}`), 200).str("id")
+	before := f.do("GET", settingsPath+"/"+id, "")
+	f.want(f.do("PATCH", settingsPath+"/"+id, before.text), 200)
+	if after := f.do("GET", settingsPath+"/"+id, ""); after.text != before.text {
+		t.Errorf("GET after PATCH of GET:\n%s\nbefore:\n%s", after.text, before.text)
+	}
+}
+
+func TestSettingIfMatch(t *testing.T) {
+	f := newFixture(t)
+	id := f.setting()
+	tag := f.do("GET", settingsPath+"/"+id, "").header.Get("ETag")
+	f.want(f.do("PATCH", settingsPath+"/"+id, `{"name":"a"}`, header("If-Match", tag)), 200)
+	got := f.want(f.do("PATCH", settingsPath+"/"+id, `{"name":"b"}`, header("If-Match", tag)), 412)
+	if got.str("type") != "/errors/precondition-failed" {
+		t.Errorf("type %s", got.str("type"))
+	}
+	f.want(f.do("DELETE", settingsPath+"/"+id, "", header("If-Match", tag)), 412)
+	f.want(f.do("DELETE", settingsPath+"/"+id, "", header("If-Match", "*")), 200)
+}
+
+func TestSettingBadInput(t *testing.T) {
+	f := newFixture(t, func(o *Options) {
+		o.CheckURL = func(raw string) error {
+			if strings.Contains(raw, "private") {
+				return errors.New("is a private address")
+			}
+			return httpsOnly(raw)
+		}
+	})
+	const key = `"setting":{"apikey":"sk-0123456789abcdef"}`
+	for name, tc := range map[string]struct {
+		body     string
+		pointers []string
+	}{
+		"nothing":                {`{}`, []string{"/provider", "/setting"}},
+		"no credential":          {`{"provider":"openai","setting":{}}`, []string{"/setting/apiKey"}},
+		"empty credential":       {`{"provider":"openai","setting":{"apiKey":""}}`, []string{"/setting/apiKey"}},
+		"blank in credential":    {`{"provider":"openai","setting":{"apiKey":"a b"}}`, []string{"/setting/apiKey"}},
+		"two credentials":        {`{"provider":"openai","setting":{"apiKey":"aaaaaaaa","apikey":"bbbbbbbb"}}`, []string{"/setting/apikey"}},
+		"unknown provider":       {`{"provider":"bedrock",` + key + `}`, []string{"/provider"}},
+		"unknown field":          {`{"provider":"openai","nmae":"x",` + key + `}`, []string{"/nmae"}},
+		"wrong case":             {`{"Provider":"openai","provider":"openai",` + key + `}`, []string{"/Provider"}},
+		"unknown setting field":  {`{"provider":"openai","setting":{"apikey":"sk-0123456789abcdef","a/b~c":1}}`, []string{"/setting/a~1b~0c"}},
+		"null setting":           {`{"provider":"openai","setting":null}`, []string{"/setting"}},
+		"wrong types":            {`{"provider":1,"name":[],"allowedModels":"x","setting":[]}`, []string{"/allowedModels", "/name", "/provider", "/setting"}},
+		"wrong item type":        {`{"provider":"openai","allowedModels":["a",2,""],` + key + `}`, []string{"/allowedModels/1", "/allowedModels/2"}},
+		"http url":               {`{"provider":"openai","setting":{"apikey":"sk-0123456789abcdef","url":"http://a.example"}}`, []string{"/setting/url"}},
+		"refused url":            {`{"provider":"openai","setting":{"apikey":"sk-0123456789abcdef","url":"https://private"}}`, []string{"/setting/url"}},
+		"relative url":           {`{"provider":"openai","setting":{"apikey":"sk-0123456789abcdef","url":"/v1"}}`, []string{"/setting/url"}},
+		"url with user":          {`{"provider":"openai","setting":{"apikey":"sk-0123456789abcdef","url":"https://a:b@c.example"}}`, []string{"/setting/url"}},
+		"url with query":         {`{"provider":"openai","setting":{"apikey":"sk-0123456789abcdef","url":"https://c.example/?a=b"}}`, []string{"/setting/url"}},
+		"control character":      {`{"provider":"openai","name":"a\u0000b",` + key + `}`, []string{"/name"}},
+		"C1 control character":   {`{"provider":"openai","name":"a\u0085b",` + key + `}`, []string{"/name"}},
+		"field twice":            {`{"provider":"openai","provider":"anthropic",` + key + `}`, []string{"/provider"}},
+		"several faults at once": {`{"provider":"x","what":1,"name":7}`, []string{"/name", "/setting", "/what"}},
+		"not an object":          {`[]`, []string{""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := f.do("POST", settingsPath, tc.body)
+			if got.status != 400 || got.str("type") != "/errors/validation" {
+				t.Fatalf("%s: %d %s", tc.body, got.status, got.text)
+			}
+			pointers := got.pointers()
+			slices.Sort(pointers)
+			if !slices.Equal(pointers, tc.pointers) {
+				t.Errorf("%s: pointers %q, want %q\n%s", tc.body, pointers, tc.pointers, got.text)
+			}
+			if strings.Contains(got.text, "sk-0123456789abcdef") {
+				t.Errorf("the problem shows the credential: %s", got.text)
+			}
+		})
+	}
+	if got := f.do("POST", settingsPath, `{"provider":"bedrock",`+key+`}`); !strings.Contains(got.text, "openai, anthropic") {
+		t.Errorf("the problem does not say what is supported: %s", got.text)
+	}
+}
+
+func TestSettingKeepsItsProvider(t *testing.T) {
+	f := newFixture(t)
+	id := f.setting()
+	f.want(f.do("PATCH", settingsPath+"/"+id, `{"provider":"openai"}`), 200)
+	f.want(f.do("PATCH", settingsPath+"/"+id, `{"provider":"anthropic"}`), 400)
+	f.want(f.do("PATCH", settingsPath+"/"+id, `{"setting":{"apiKey":null}}`), 400)
+}
+
+func TestUnacknowledged(t *testing.T) {
+	f := newFixture(t)
+	id := f.setting()
+	if len(f.applied) != 1 || f.applied[0] == 0 {
+		t.Errorf("applied revisions %v", f.applied)
+	}
+	f.late = []string{"processor-1"}
+	for _, a := range []answer{
+		f.do("PATCH", settingsPath+"/"+id, `{"name":"x"}`),
+		f.do("DELETE", settingsPath+"/"+id, ""),
+	} {
+		if a.header.Get("X-Bricks-Unacknowledged") != "processor-1" || a.at("unacknowledged", 0) != "processor-1" {
+			t.Errorf("late answer: %v %s", a.header, a.text)
+		}
+	}
+}
