@@ -1,0 +1,47 @@
+package event
+
+import (
+	"time"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+	eventv1 "github.com/bricks-gateway/bricks/proto/event/v1"
+)
+
+func toProto(e *gateway.Event) *eventv1.Event {
+	return &eventv1.Event{
+		Id: e.ID, CreatedAtUs: e.CreatedAt.UnixMicro(), KeyId: e.KeyID, Tags: e.Tags, SettingId: e.SettingID,
+		Provider: e.Provider, Path: e.Path, Method: e.Method, Operation: e.Operation, Status: int32(e.Status),
+		RequestModel: e.RequestModel, ResponseModel: e.ResponseModel,
+		Usage: &eventv1.Usage{
+			InputTokens: e.Usage.InputTokens, CacheReadTokens: e.Usage.CacheReadTokens,
+			CacheWrite_5MTokens: e.Usage.CacheWrite5mTokens, CacheWrite_1HTokens: e.Usage.CacheWrite1hTokens,
+			OutputTokens: e.Usage.OutputTokens, ReasoningTokens: e.Usage.ReasoningTokens,
+			AudioInputTokens: e.Usage.AudioInputTokens, AudioOutputTokens: e.Usage.AudioOutputTokens,
+		},
+		Cost: int64(e.Cost), PriceStatus: string(e.PriceStatus), Estimated: e.Estimated, Incomplete: e.Incomplete,
+		LatencyUs: e.Latency.Microseconds(), TimeToFirstTokenUs: e.TimeToFirstToken.Microseconds(),
+		Attempts: int32(e.Attempts), Streamed: e.Streamed, CustomId: e.CustomID, UserId: e.UserID,
+		CorrelationId: e.CorrelationID, Metadata: e.Metadata, Action: e.Action, PolicyId: e.PolicyID, RouteId: e.RouteID,
+		RefusalCode: e.RefusalCode, RefusedCount: int32(e.RefusedCount), Request: e.Request, Response: e.Response,
+	}
+}
+
+func fromProto(p *eventv1.Event) *gateway.Event {
+	u := p.GetUsage()
+	return &gateway.Event{
+		ID: p.Id, CreatedAt: time.UnixMicro(p.CreatedAtUs).UTC(), KeyID: p.KeyId, Tags: p.Tags, SettingID: p.SettingId,
+		Provider: p.Provider, Path: p.Path, Method: p.Method, Operation: p.Operation, Status: int(p.Status),
+		RequestModel: p.RequestModel, ResponseModel: p.ResponseModel,
+		Usage: gateway.Usage{
+			InputTokens: u.GetInputTokens(), CacheReadTokens: u.GetCacheReadTokens(),
+			CacheWrite5mTokens: u.GetCacheWrite_5MTokens(), CacheWrite1hTokens: u.GetCacheWrite_1HTokens(),
+			OutputTokens: u.GetOutputTokens(), ReasoningTokens: u.GetReasoningTokens(),
+			AudioInputTokens: u.GetAudioInputTokens(), AudioOutputTokens: u.GetAudioOutputTokens(),
+		},
+		Cost: gateway.NanoUSD(p.Cost), PriceStatus: gateway.PriceStatus(p.PriceStatus), Estimated: p.Estimated, Incomplete: p.Incomplete,
+		Latency: time.Duration(p.LatencyUs) * time.Microsecond, TimeToFirstToken: time.Duration(p.TimeToFirstTokenUs) * time.Microsecond,
+		Attempts: int(p.Attempts), Streamed: p.Streamed, CustomID: p.CustomId, UserID: p.UserId,
+		CorrelationID: p.CorrelationId, Metadata: p.Metadata, Action: p.Action, PolicyID: p.PolicyId, RouteID: p.RouteId,
+		RefusalCode: p.RefusalCode, RefusedCount: int(p.RefusedCount), Request: p.Request, Response: p.Response,
+	}
+}
