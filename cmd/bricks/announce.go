@@ -1,0 +1,93 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"path/filepath"
+)
+
+// announce prints the ready line, the only line on standard output that is not
+// a log record, and a text for people on standard error.
+func (s *system) announce(stdout, stderr io.Writer) error {
+	line, err := json.Marshal(struct {
+		Event   string `json:"event"`
+		Admin   string `json:"admin"`
+		Proxy   string `json:"proxy"`
+		Metrics string `json:"metrics"`
+	}{"ready", s.adminAddress.String(), s.proxyAddress.String(), s.metricsAddress.String()})
+	if err != nil {
+		return fmt.Errorf("write ready line: %w", err)
+	}
+	if _, err := stdout.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("write ready line: %w", err)
+	}
+	s.warn()
+	if _, err := io.WriteString(stderr, s.welcome()); err != nil {
+		return fmt.Errorf("write welcome: %w", err)
+	}
+	return nil
+}
+
+// warn says what is legal but should not go unnoticed.
+func (s *system) warn() {
+	for _, server := range []struct {
+		name    string
+		address netip.AddrPort
+		cert    string
+	}{
+		{"admin", s.adminAddress, s.config.AdminTLSCert},
+		{"proxy", s.proxyAddress, s.config.ProxyTLSCert},
+	} {
+		if !server.address.Addr().IsLoopback() && server.cert == "" {
+			s.logger.Warn("keys cross the network in plain text: give a certificate, or keep TLS in front",
+				"server", server.name, "address", server.address.String())
+		}
+	}
+	if p := s.config.StatsProvider; p == "datadog" || p == "statsd" {
+		s.logger.Warn("STATS_PROVIDER is accepted, but nothing is sent there yet; metrics are served for Prometheus", "stats_provider", p)
+	}
+}
+
+func (s *system) welcome() string {
+	adminURL := url(s.adminAddress, s.config.AdminTLSCert)
+	proxyURL := url(s.proxyAddress, s.config.ProxyTLSCert)
+	auth := ""
+	who := "The admin API has no key and answers on this machine only."
+	if keys, err := s.config.adminKeys(); err == nil && len(keys) > 0 {
+		auth, who = " -H \"X-API-KEY: $ADMIN_KEY\"", "The admin API asks for one of your admin keys."
+	}
+	text := fmt.Sprintf(`
+Bricks is ready.
+  proxy    %[1]s
+  admin    %[2]s   (OpenAPI: /api/openapi.json)
+  metrics  http://%[3]s/metrics
+%[5]s
+
+1. Store your provider's key:
+   curl%[4]s %[2]s/api/provider-settings -H 'content-type: application/json' \
+     -d '{"provider":"openai","setting":{"apikey":"YOUR_OPENAI_KEY"}}'
+2. Make a key of the gateway, with the id from the first answer:
+   curl%[4]s -X PUT %[2]s/api/key-management/keys -H 'content-type: application/json' \
+     -d '{"name":"My first key","tags":["first"],"settingIds":["ID_FROM_ABOVE"]}'
+3. Call the model, with the key from the second answer:
+   curl %[1]s/api/providers/openai/v1/chat/completions -H 'content-type: application/json' \
+     -H 'authorization: Bearer KEY_FROM_ABOVE' \
+     -d '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Hello"}]}'
+
+`, proxyURL, adminURL, reachable(s.metricsAddress), auth, who)
+	if !s.withEnvoy {
+		text += fmt.Sprintf("Start Envoy, as the same user, with: envoy --disable-hot-restart -c %s\n\n",
+			filepath.Join(s.runtimeDir, "bootstrap.json"))
+	}
+	return text
+}
+
+func url(a netip.AddrPort, cert string) string {
+	scheme := "http"
+	if cert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + reachable(a).String()
+}

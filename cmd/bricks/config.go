@@ -1,0 +1,105 @@
+package main
+
+import (
+	"time"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+)
+
+// config is everything that can be set from outside: variables first, flags
+// over them. docs/configuration.md is its reference.
+type config struct {
+	Mode    string // accepted for old command lines; changes nothing
+	DataDir string `env:"BRICKS_DATA_DIR"`
+
+	AdminAddress      string `env:"ADMIN_ADDRESS"`
+	ProxyAddress      string `env:"PROXY_ADDRESS"`
+	MetricsAddress    string `env:"METRICS_ADDRESS"`
+	EnvoyAdminAddress string `env:"ENVOY_ADMIN_ADDRESS"`
+
+	AdminPass     gateway.Secret   `env:"ADMIN_PASS"` // one key, with the role admin
+	AdminKeys     gateway.Secret   `env:"ADMIN_KEYS"` // comma-separated, each as --admin-key takes it
+	AdminKeyFlags []gateway.Secret // --admin-key: replaces both
+
+	AdminTLSCert string `env:"ADMIN_TLS_CERT"`
+	AdminTLSKey  string `env:"ADMIN_TLS_KEY"`
+	ProxyTLSCert string `env:"PROXY_TLS_CERT"`
+	ProxyTLSKey  string `env:"PROXY_TLS_KEY"`
+
+	EnvoyPath        string   `env:"ENVOY_PATH"`
+	EnvoyConcurrency int      `env:"ENVOY_CONCURRENCY"` // worker threads; 0: one a core
+	AllowUpstream    []string `env:"ALLOWED_PRIVATE_UPSTREAMS"`
+
+	LogLevel    string `env:"LOGGING_LEVEL"`
+	LogProvider string `env:"LOGGING_PROVIDER"`
+	Privacy     string `env:"PRIVACY"`
+
+	ProxyTimeout   time.Duration `env:"PROXY_TIMEOUT"`
+	UpdateInterval time.Duration `env:"IN_MEMORY_DB_UPDATE_INTERVAL"`
+	StaleMaxAge    time.Duration `env:"STALE_CONFIG_MAX_AGE"`
+	EventConsumers int           `env:"NUMBER_OF_EVENT_MESSAGE_CONSUMERS"` // accepted; the spool has one ordered consumer
+	StatsProvider  string        `env:"STATS_PROVIDER"`
+
+	OpenAIKey gateway.Secret `env:"OPENAI_API_KEY"`
+
+	Pepper            gateway.Secret `env:"BRICKS_PEPPER"`
+	PepperFile        string         `env:"BRICKS_PEPPER_FILE"`
+	EncryptionKey     gateway.Secret `env:"BRICKS_ENCRYPTION_KEY"`
+	EncryptionKeyFile string         `env:"BRICKS_ENCRYPTION_KEY_FILE"`
+
+	Postgres postgresConfig `envPrefix:"POSTGRESQL_"`
+	Redis    redisConfig    `envPrefix:"REDIS_"`
+}
+
+// postgresConfig takes the place of the embedded store as soon as the host,
+// the user, the password or the database is given.
+type postgresConfig struct {
+	Hosts        []string       `env:"HOSTS"`
+	Port         int            `env:"PORT"`
+	Username     string         `env:"USERNAME"`
+	Password     gateway.Secret `env:"PASSWORD"`
+	Database     string         `env:"DB_NAME"`
+	SSLMode      string         `env:"SSL_MODE"`
+	SSLEnabled   bool           `env:"SSL_ENABLED"` // older spelling of SSL_MODE=require
+	ReadTimeout  time.Duration  `env:"READ_TIME_OUT"`
+	WriteTimeout time.Duration  `env:"WRITE_TIME_OUT"`
+}
+
+func (p *postgresConfig) enabled() bool {
+	return len(p.Hosts) > 0 || p.Username != "" || !p.Password.Empty() || p.Database != ""
+}
+
+// redisConfig holds the variables that ask for Redis. REDIS_PORT alone does
+// not: Kubernetes sets it for every service that is called redis.
+type redisConfig struct {
+	Hosts    string         `env:"HOSTS"`
+	URL      gateway.Secret `env:"URL"` // may hold a password
+	Password gateway.Secret `env:"PASSWORD"`
+}
+
+func (r *redisConfig) enabled() bool {
+	return r.Hosts != "" || !r.URL.Empty() || !r.Password.Empty()
+}
+
+// defaults is the configuration with nothing set from outside.
+func defaults() config {
+	return config{
+		DataDir:           "./data",
+		AdminAddress:      "127.0.0.1:8001",
+		ProxyAddress:      "127.0.0.1:8002",
+		MetricsAddress:    "127.0.0.1:9090",
+		EnvoyAdminAddress: "127.0.0.1:0",
+		LogLevel:          "info",
+		LogProvider:       "stdout",
+		Privacy:           "off",
+		ProxyTimeout:      600 * time.Second,
+		UpdateInterval:    time.Second,
+		StaleMaxAge:       time.Hour,
+		EventConsumers:    3,
+		Postgres: postgresConfig{
+			Port:         5432,
+			ReadTimeout:  2 * time.Minute,
+			WriteTimeout: 5 * time.Second,
+		},
+	}
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"github.com/caarlos0/env/v11"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+)
+
+// commandLine is what kong reads. The flags are pointers so that one that was
+// not given does not hide its variable.
+type commandLine struct {
+	DataDir           *string  `name:"data-dir" placeholder:"DIR" help:"Where the embedded store, the event spool and the secrets live (BRICKS_DATA_DIR; ./data)."`
+	AdminAddress      *string  `name:"admin-address" placeholder:"IP:PORT" help:"Admin API (ADMIN_ADDRESS; 127.0.0.1:8001)."`
+	ProxyAddress      *string  `name:"proxy-address" placeholder:"IP:PORT" help:"Envoy's listener (PROXY_ADDRESS; 127.0.0.1:8002)."`
+	MetricsAddress    *string  `name:"metrics-address" placeholder:"IP:PORT" help:"Metrics, health and readiness (METRICS_ADDRESS; 127.0.0.1:9090)."`
+	EnvoyAdminAddress *string  `name:"envoy-admin-address" placeholder:"IP:PORT" help:"Envoy's own admin interface, loopback only (ENVOY_ADMIN_ADDRESS; a free port)."`
+	AdminKey          []string `name:"admin-key" sep:"none" placeholder:"KEY" help:"Key of the admin API, as key or role[tags]=key; may be repeated (ADMIN_PASS, ADMIN_KEYS; none)."`
+	AdminTLSCert      *string  `name:"admin-tls-cert" placeholder:"FILE" help:"Certificate of the admin API (ADMIN_TLS_CERT)."`
+	AdminTLSKey       *string  `name:"admin-tls-key" placeholder:"FILE" help:"Its private key (ADMIN_TLS_KEY)."`
+	ProxyTLSCert      *string  `name:"proxy-tls-cert" placeholder:"FILE" help:"Certificate of Envoy's listener (PROXY_TLS_CERT)."`
+	ProxyTLSKey       *string  `name:"proxy-tls-key" placeholder:"FILE" help:"Its private key (PROXY_TLS_KEY)."`
+	EnvoyPath         *string  `name:"envoy-path" placeholder:"FILE" help:"The Envoy binary (ENVOY_PATH; on PATH, then in .venv)."`
+	AllowUpstream     []string `name:"allow-upstream" sep:"none" placeholder:"HOST:PORT|CIDR" help:"An upstream that may be private and plain http; may be repeated (ALLOWED_PRIVATE_UPSTREAMS; none)."`
+	LogLevel          *string  `name:"log-level" placeholder:"LEVEL" help:"error, warn, info or debug (LOGGING_LEVEL; info)."`
+	Privacy           *string  `name:"privacy" short:"p" placeholder:"off|strict" help:"strict: bodies are never stored, whatever a key says (PRIVACY; off)."`
+	Mode              *string  `name:"mode" short:"m" placeholder:"MODE" help:"Accepted for old command lines; changes nothing."`
+
+	Up           struct{} `cmd:"" help:"Run everything, with Envoy as a child."`
+	Serve        struct{} `cmd:"" help:"Run everything but Envoy; writes the bootstrap for one that you run."`
+	Processor    struct{} `cmd:"" hidden:""`
+	Controlplane struct{} `cmd:"" hidden:""`
+	Admin        struct{} `cmd:"" hidden:""`
+	Check        struct{} `cmd:"" help:"Say whether this configuration would start, and with which Envoy."`
+	Migrate      struct{} `cmd:"" help:"Bring the store's schema up to date, and stop."`
+	Version      struct{} `cmd:"" help:"Print the versions."`
+}
+
+// errHelp says that help was asked for and printed.
+var errHelp = errors.New("help was printed")
+
+// parse reads arguments and environment. The error lists every fault of the
+// command line, the variables and the values they hold; errHelp is not a fault.
+func parse(args []string, environment []string, stdout, stderr io.Writer) (command string, c config, err error) {
+	var (
+		cl       commandLine
+		helped   bool
+		errFlags error
+	)
+	parser, err := kong.New(&cl, kong.Name("bricks"), kong.Writers(stdout, stderr),
+		kong.Description("An LLM gateway on Envoy. Each flag has a variable, given with its default in brackets; docs/configuration.md has the rest."),
+		kong.Exit(func(int) { helped = true }))
+	if err != nil {
+		return "", config{}, fmt.Errorf("build command line: %w", err)
+	}
+	parsed, err := parser.Parse(args)
+	// kong stops at the first unknown flag; the rest is to be judged as well.
+	for rest := args; err != nil && !helped; {
+		errFlags = errors.Join(errFlags, err)
+		shorter := withoutUnknownFlag(rest, err)
+		if len(shorter) == len(rest) {
+			break
+		}
+		rest = shorter
+		parsed, err = parser.Parse(rest)
+	}
+	if helped {
+		return "", config{}, errHelp
+	}
+	if errFlags == nil && parsed.Command() == "version" {
+		return "version", defaults(), nil // whatever the variables hold
+	}
+	c = defaults()
+	faults := []error{errFlags, c.readEnvironment(environment)}
+	c.apply(&cl)
+	faults = append(faults, c.Validate())
+	if err := errors.Join(faults...); err != nil {
+		return "", config{}, err
+	}
+	return parsed.Command(), c, nil
+}
+
+// withoutUnknownFlag returns args without the flag that kong's error names, or
+// args when it names none.
+func withoutUnknownFlag(args []string, err error) []string {
+	flag, ok := strings.CutPrefix(err.Error(), "unknown flag ")
+	flag, _, _ = strings.Cut(flag, ",") // what follows is a proposal
+	if !ok {
+		return args
+	}
+	return slices.DeleteFunc(slices.Clone(args), func(arg string) bool {
+		name, _, _ := strings.Cut(arg, "=")
+		return name == flag
+	})
+}
+
+func (c *config) readEnvironment(environment []string) error {
+	err := env.ParseWithOptions(c, env.Options{
+		Environment: env.ToMap(environment),
+		FuncMap: map[reflect.Type]env.ParserFunc{
+			reflect.TypeFor[gateway.Secret](): func(v string) (any, error) { return gateway.NewSecret(v), nil },
+		},
+	})
+	all, ok := errors.AsType[env.AggregateError](err)
+	if !ok {
+		return err
+	}
+	var faults []error
+	for _, err := range all.Errors {
+		if p, ok := errors.AsType[env.ParseError](err); ok {
+			err = fmt.Errorf("%s: %w", variableOf(reflect.TypeFor[config](), p.Name), p.Err)
+		}
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+// variableOf names the variable behind a field, which is the name that the
+// operator knows.
+func variableOf(t reflect.Type, field string) string {
+	if f, ok := t.FieldByName(field); ok {
+		return f.Tag.Get("env")
+	}
+	for i := range t.NumField() {
+		group := t.Field(i)
+		if prefix := group.Tag.Get("envPrefix"); prefix != "" {
+			if f, ok := group.Type.FieldByName(field); ok {
+				return prefix + f.Tag.Get("env")
+			}
+		}
+	}
+	return field
+}
+
+// apply lays the flags that were given over c.
+func (c *config) apply(cl *commandLine) {
+	for _, f := range []struct {
+		given  *string
+		target *string
+	}{
+		{cl.DataDir, &c.DataDir},
+		{cl.AdminAddress, &c.AdminAddress},
+		{cl.ProxyAddress, &c.ProxyAddress},
+		{cl.MetricsAddress, &c.MetricsAddress},
+		{cl.EnvoyAdminAddress, &c.EnvoyAdminAddress},
+		{cl.AdminTLSCert, &c.AdminTLSCert},
+		{cl.AdminTLSKey, &c.AdminTLSKey},
+		{cl.ProxyTLSCert, &c.ProxyTLSCert},
+		{cl.ProxyTLSKey, &c.ProxyTLSKey},
+		{cl.EnvoyPath, &c.EnvoyPath},
+		{cl.LogLevel, &c.LogLevel},
+		{cl.Privacy, &c.Privacy},
+		{cl.Mode, &c.Mode},
+	} {
+		if f.given != nil {
+			*f.target = *f.given
+		}
+	}
+	if len(cl.AllowUpstream) > 0 {
+		c.AllowUpstream = cl.AllowUpstream
+	}
+	for _, key := range cl.AdminKey {
+		c.AdminKeyFlags = append(c.AdminKeyFlags, gateway.NewSecret(key))
+	}
+	for i, s := range c.AllowUpstream {
+		c.AllowUpstream[i] = strings.TrimSpace(s)
+	}
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	grpchealth "google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/bricks-gateway/bricks/admin"
+	"github.com/bricks-gateway/bricks/controlplane"
+	"github.com/bricks-gateway/bricks/controlplane/xds"
+	"github.com/bricks-gateway/bricks/envoy"
+	"github.com/bricks-gateway/bricks/internal/limit/memory"
+	"github.com/bricks-gateway/bricks/internal/pricing"
+	"github.com/bricks-gateway/bricks/processor"
+	"github.com/bricks-gateway/bricks/processor/configcache"
+)
+
+const (
+	maxBody = 10 << 20 // of a request, for Envoy and the processor alike
+	// healthNotice is how long Envoy takes to see that the processor's health
+	// changed: three rounds of its check.
+	healthNotice = 3 * 500 * time.Millisecond
+)
+
+// startControlPlane serves xDS to Envoy on a Unix socket, and the config stream
+// to the processor inside of this process.
+func (s *system) startControlPlane(ctx context.Context) error {
+	plane, err := controlplane.New(controlplane.Options{
+		Store:         s.db,
+		Keyring:       s.keyring,
+		Logger:        s.logger,
+		AllowUpstream: s.config.AllowUpstream,
+		PollInterval:  s.config.UpdateInterval,
+		Listener: xds.ListenerConfig{
+			Address:      s.proxyAddress.Addr().String(),
+			Port:         uint32(s.proxyAddress.Port()),
+			TLSCertFile:  s.config.ProxyTLSCert,
+			TLSKeyFile:   s.config.ProxyTLSKey,
+			MaxBodyBytes: maxBody,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	l, err := listenUnix(ctx, s.xdsSocket)
+	if err != nil {
+		return err
+	}
+	s.plane, s.inner = plane, bufconn.Listen(1<<20)
+	server := newGRPCServer()
+	plane.Register(server)
+	s.onStop(s.workers.start("control plane", plane.Run))
+	// Discovery streams never end by themselves: there is nothing to wait for.
+	s.onStop(s.workers.serveGRPC("discovery", server, 0, l, s.inner))
+	return nil
+}
+
+// startProcessor connects the processor's view of keys and settings, and serves
+// ext_proc on a Unix socket once that view is there.
+func (s *system) startProcessor(ctx context.Context) error {
+	conn, err := grpc.NewClient("passthrough:///control-plane",
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.inner.DialContext(ctx) }),
+		grpc.WithTransportCredentials(insecure.NewCredentials())) // it never leaves the process
+	if err != nil {
+		return fmt.Errorf("connect config stream: %w", err)
+	}
+	s.onStopTry("close config stream", conn.Close)
+	cache := configcache.New(configcache.Options{
+		NodeID: nodeID("processor"), Conn: conn, StaleAfter: s.config.StaleMaxAge, Logger: s.logger,
+	})
+	s.onStop(s.workers.start("config stream", cache.Run))
+
+	filter := processor.New(processor.Options{
+		Config:     cache,
+		Spool:      s.spool,
+		Limiter:    memory.New(memory.Options{Ledger: ledger{s.spool, s.db}, Logger: s.logger}),
+		Prices:     pricing.Default(),
+		Logger:     s.logger,
+		Registerer: s.registry,
+		Strict:     s.config.Privacy == "strict",
+		Timeout:    s.config.ProxyTimeout,
+		MaxBody:    maxBody,
+	})
+	s.onStop(filter.Close)
+	select {
+	case <-cache.Ready():
+	case <-ctx.Done():
+		return ctx.Err()
+	case err := <-s.workers.failed:
+		return err
+	}
+	l, err := listenUnix(ctx, s.processorSocket)
+	if err != nil {
+		return err
+	}
+	server, status := newGRPCServer(), grpchealth.NewServer()
+	filter.Register(server)
+	healthv1.RegisterHealthServer(server, status)
+	s.onStop(s.workers.serveGRPC("processor", server, drainTimeout, l))
+	s.onStop(func() {
+		status.Shutdown()
+		if !s.withEnvoy { // one that others run must see it first
+			<-time.After(healthNotice)
+		}
+	})
+	s.health.checks = append(s.health.checks, func(context.Context) error {
+		if !cache.Connected() {
+			return errors.New("the processor has no config stream")
+		}
+		return nil
+	})
+	return nil
+}
+
+func (s *system) startAdmin(ctx context.Context) error {
+	keys, err := s.config.adminKeys()
+	if err != nil {
+		return err
+	}
+	api, err := admin.New(admin.Options{
+		Store:     s.db,
+		Keyring:   s.keyring,
+		Logger:    s.logger,
+		Applier:   s.plane,
+		XDSStatus: func() any { return s.plane.XDSStatus() },
+		AdminKeys: keys,
+		Loopback:  s.adminAddress.Addr().IsLoopback(),
+		Version:   version(),
+	})
+	if err != nil {
+		return err
+	}
+	bound, stop, err := s.workers.serveHTTP(ctx, "admin", s.adminAddress, s.config.AdminTLSCert, s.config.AdminTLSKey, api)
+	if err != nil {
+		return err
+	}
+	s.onStop(stop)
+	s.adminAddress = bound
+	return nil
+}
+
+// bootstrapFor is the bootstrap of the Envoy that belongs to this process.
+func bootstrapFor(c config, xdsSocket, processorSocket string) ([]byte, error) {
+	address, err := listenAddress(c.EnvoyAdminAddress)
+	if err != nil {
+		return nil, err
+	}
+	return envoy.Bootstrap(envoy.BootstrapConfig{
+		NodeID:          nodeID("envoy"),
+		AdminAddress:    address.String(),
+		XDSSocket:       xdsSocket,
+		ProcessorSocket: processorSocket,
+	})
+}
+
+// nodeID names this machine's part to the control plane.
+func nodeID(part string) string {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = "local"
+	}
+	return part + "-" + host
+}

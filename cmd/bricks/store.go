@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/secrets"
+	"github.com/bricks-gateway/bricks/internal/store"
+)
+
+// openStore opens the store that c asks for, and the keyring that it is sealed
+// with. Both secrets may be made only for the embedded store: with a shared
+// database every process would make its own.
+func openStore(ctx context.Context, c config, logger *slog.Logger) (*store.Store, *secrets.Keyring, error) {
+	keyring, err := secrets.Load(secrets.LoadOptions{
+		Dir:               c.DataDir,
+		MayCreate:         !c.Postgres.enabled(),
+		Pepper:            c.Pepper.Reveal(),
+		PepperFile:        c.PepperFile,
+		EncryptionKey:     c.EncryptionKey.Reveal(),
+		EncryptionKeyFile: c.EncryptionKeyFile,
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("load secrets: %w", err)
+	}
+	options := store.Options{Keyring: keyring, Logger: logger}
+	if !c.Postgres.enabled() {
+		s, err := store.OpenSQLite(ctx, filepath.Join(c.DataDir, "bricks.db"), options)
+		return s, keyring, err
+	}
+	s, err := store.OpenPostgres(ctx, store.PostgresConfig{
+		Hosts:        c.Postgres.Hosts,
+		Port:         c.Postgres.Port,
+		User:         c.Postgres.Username,
+		Password:     c.Postgres.Password,
+		Database:     c.Postgres.Database,
+		SSLMode:      c.Postgres.SSLMode,
+		ReadTimeout:  c.Postgres.ReadTimeout,
+		WriteTimeout: c.Postgres.WriteTimeout,
+	}, options)
+	return s, keyring, err
+}
+
+// awaitStore opens the store, and waits for a database that cannot be reached
+// for as long as ctx lasts: the gateway is not ready meanwhile, but it does not
+// die with a database that restarts.
+func awaitStore(ctx context.Context, c config, logger *slog.Logger) (*store.Store, *secrets.Keyring, error) {
+	const wait = 2 * time.Second
+	for {
+		s, keyring, err := openStore(ctx, c, logger)
+		if err == nil || gateway.KindOf(err) != gateway.Unavailable {
+			return s, keyring, err
+		}
+		logger.Error("the store cannot be reached, trying again", "error", err, "wait", wait.String())
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, nil, err
+		case <-timer.C:
+		}
+	}
+}
+
+// makeDefaultSetting makes the provider setting of OPENAI_API_KEY, once: when
+// there is no setting at all.
+func makeDefaultSetting(ctx context.Context, s *store.Store, c config, logger *slog.Logger) error {
+	if c.OpenAIKey.Empty() {
+		return nil
+	}
+	settings, err := s.Settings(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("make default provider setting: %w", err)
+	}
+	if len(settings) > 0 {
+		return nil
+	}
+	setting := &gateway.ProviderSetting{Name: "default", Provider: "openai", APIKey: c.OpenAIKey}
+	if err := s.CreateSetting(ctx, setting); err != nil {
+		return fmt.Errorf("make default provider setting: %w", err)
+	}
+	logger.Info("made the provider setting of OPENAI_API_KEY", "setting_id", setting.ID)
+	return nil
+}
