@@ -1,0 +1,191 @@
+package configserver
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/provider"
+	"github.com/bricks-gateway/bricks/internal/secrets"
+	configv1 "github.com/bricks-gateway/bricks/proto/config/v1"
+)
+
+// retryInterval is the pause after the store did not answer.
+const retryInterval = 200 * time.Millisecond
+
+// work is what one update tells of.
+type work struct {
+	keys     map[secrets.Digest]secrets.Digest
+	settings map[string]bool
+	mark     uint64
+}
+
+// take empties the dirty sets.
+func (x *stream) take() work {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	w := work{x.dirtyKeys, x.dirtySettings, x.marked}
+	x.dirtyKeys, x.dirtySettings = map[secrets.Digest]secrets.Digest{}, map[string]bool{}
+	return w
+}
+
+// putBack marks w dirty again after the store failed.
+func (x *stream) putBack(w work) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for d, presented := range w.keys {
+		if _, ok := x.followed[d]; ok {
+			x.dirtyKeys[d] = presented
+		}
+	}
+	for id := range w.settings {
+		x.dirtySettings[id] = true
+	}
+}
+
+// send is the stream's sender. It returns when ctx ends or the stream breaks.
+func (x *stream) send(ctx context.Context, g configv1.ConfigDiscovery_StreamServer) error {
+	nonce := uint64(0)
+	for {
+		select {
+		case <-x.wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		w := x.take()
+		u, err := x.update(ctx, w)
+		if err != nil {
+			// No answer rather than a wrong one: the processor says
+			// "unavailable" while it waits.
+			x.s.logger.Error("config update not built, trying again", slog.String("node", x.node), slog.Any("error", err))
+			x.putBack(w)
+			if err := x.retryLater(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		nonce++
+		u.Nonce = nonce
+		x.mu.Lock()
+		x.sentMarks[nonce] = w.mark
+		x.mu.Unlock()
+		if err := g.Send(u); err != nil {
+			return err
+		}
+	}
+}
+
+func (x *stream) retryLater(ctx context.Context) error {
+	t := time.NewTimer(retryInterval)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		select {
+		case x.wake <- struct{}{}:
+		default:
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// update reads what w names as it is now.
+func (x *stream) update(ctx context.Context, w work) (*configv1.ConfigUpdate, error) {
+	revision, err := x.s.store.Revision(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read revision: %w", err)
+	}
+	u := &configv1.ConfigUpdate{Revision: revision}
+	settings := w.settings
+	for stored, presented := range w.keys {
+		key, until, err := x.s.store.KeyByDigest(ctx, stored)
+		switch {
+		case gateway.KindOf(err) == gateway.NotFound:
+			u.AbsentKeys = append(u.AbsentKeys, presented[:])
+		case err != nil:
+			return nil, fmt.Errorf("read key: %w", err)
+		default:
+			u.Keys = append(u.Keys, keyToProto(presented, key, until))
+			for _, id := range key.SettingIDs {
+				settings[id] = true
+			}
+		}
+	}
+	return u, x.addSettings(ctx, u, settings)
+}
+
+func (x *stream) addSettings(ctx context.Context, u *configv1.ConfigUpdate, wanted map[string]bool) error {
+	if len(wanted) == 0 {
+		return nil
+	}
+	ids := make([]string, 0, len(wanted))
+	for id := range wanted {
+		ids = append(ids, id)
+	}
+	// From now on changes of these are followed: before the read, so that none
+	// falls between.
+	x.mu.Lock()
+	for _, id := range ids {
+		x.usedSettings[id] = true
+	}
+	x.mu.Unlock()
+	settings, err := x.s.store.Settings(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("read settings: %w", err)
+	}
+	for _, s := range settings {
+		delete(wanted, s.ID)
+		p, err := settingToProto(s)
+		if err != nil {
+			// The admin API refuses such settings; one in the store is not usable.
+			x.s.logger.Error("provider setting is not usable", slog.String("setting_id", s.ID), slog.Any("error", err))
+			wanted[s.ID] = true
+			continue
+		}
+		u.Settings = append(u.Settings, p)
+	}
+	for id := range wanted {
+		u.RemovedSettings = append(u.RemovedSettings, id)
+	}
+	return nil
+}
+
+func keyToProto(presented secrets.Digest, k *gateway.Key, until time.Time) *configv1.Key {
+	p := &configv1.Key{
+		Digest: presented[:], Id: k.ID, Revision: k.Revision, Name: k.Name, Tags: k.Tags,
+		Revoked: k.Revoked, RevokedReason: k.RevokedReason,
+		SettingIds: k.SettingIDs, AllowedModels: k.AllowedModels, PolicyId: k.PolicyID,
+		ShouldLogRequest: k.ShouldLogRequest, ShouldLogResponse: k.ShouldLogResponse,
+		RotationEnabled: k.RotationEnabled, RequireUser: k.RequireUser, AllowUnbounded: k.AllowUnbounded,
+		MaxParallelRequests: int64(k.MaxParallelRequests),
+		CostLimit:           int64(k.CostLimit),
+		CostLimitOverTime:   int64(k.CostLimitOverTime), CostLimitUnit: string(k.CostLimitUnit),
+		RateLimitOverTime: k.RateLimitOverTime, RateLimitUnit: string(k.RateLimitUnit),
+	}
+	end := k.ExpiresAt
+	if !until.IsZero() && (end.IsZero() || until.Before(end)) {
+		end = until // a rotated-out secret ends before its key does
+	}
+	if !end.IsZero() {
+		p.ExpiresAtMs = end.UnixMilli()
+	}
+	for _, r := range k.AllowedPaths {
+		p.AllowedPaths = append(p.AllowedPaths, &configv1.PathRule{Path: r.Path, Method: r.Method})
+	}
+	return p
+}
+
+func settingToProto(s *gateway.ProviderSetting) (*configv1.ProviderSetting, error) {
+	o, err := provider.OriginOf(s)
+	if err != nil {
+		return nil, err
+	}
+	return &configv1.ProviderSetting{
+		Id: s.ID, Revision: s.Revision, Provider: s.Provider, ApiKey: s.APIKey.Reveal(),
+		AllowedModels: s.AllowedModels, Params: s.Params,
+		Cluster: o.Cluster(), Authority: o.Authority(), PathPrefix: o.Prefix,
+	}, nil
+}
