@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -158,6 +159,23 @@ func TestSystem(t *testing.T) {
 		}
 	}
 	f.want(f.do("POST", settingsPath, `{"provider":"openai","setting":{"apikey":"sk-0123456789abcdef"}}`), 503)
+}
+
+// TestConcurrentCalls is for the race detector: schemas are shared by all calls.
+func TestConcurrentCalls(t *testing.T) {
+	f := newFixture(t)
+	id := f.setting()
+	var calls sync.WaitGroup
+	for range 4 {
+		calls.Go(func() {
+			f.do("GET", keysPath+"?tags=a,b", "")
+			f.do("PATCH", settingsPath+"/"+id, `{"name":"n"}`)
+			f.do("PUT", keysPath, `{"nmae":"n"}`)
+			f.do("GET", "/api/v2/events?start=1", "")
+			f.do("GET", "/api/health?x=1", "")
+		})
+	}
+	calls.Wait()
 }
 
 // brokenStore fails in ways that no client may learn about.

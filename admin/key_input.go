@@ -26,7 +26,7 @@ type pathRule struct {
 type KeyFields struct {
 	Tags optional[[]string] `json:"tags,omitzero" maxItems:"100" minLength:"1" maxLength:"256" doc:"Identifiers to find the key by."`
 
-	Revoked       optional[bool]   `json:"revoked,omitzero" doc:"Whether the key is refused."`
+	Revoked       optional[bool]   `json:"revoked,omitzero" nullable:"false" doc:"Whether the key is refused. Not null: that must not bring a key back by accident."`
 	RevokedReason optional[string] `json:"revokedReason,omitzero" maxLength:"1024"`
 	TTL           optional[string] `json:"ttl,omitzero" maxLength:"64" doc:"How long the key lives, in s, m, h, d, such as 1h30m. It counts from creation; a changed one counts from the change."`
 

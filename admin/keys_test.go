@@ -174,6 +174,7 @@ func TestKeyBadInput(t *testing.T) {
 		"parallel zero":        {`{` + s + `,"maxParallelRequests":0}`, []string{"/maxParallelRequests"}, true},
 		"policy unknown":       {`{` + s + `,"policyId":"98daa3ae-961d-4253-bf6a-322a32fdca3d"}`, []string{"/policyId"}, true},
 		"reason alone":         {`{` + s + `,"revokedReason":"x"}`, []string{"/revokedReason"}, true},
+		"null for revoked":     {`{` + s + `,"revoked":null}`, []string{"/revoked"}, true},
 		"bool as text":         {`{` + s + `,"revoked":"yes"}`, []string{"/revoked"}, true},
 		"unknown field":        {`{` + s + `,"costLimitInUSD":1}`, []string{"/costLimitInUSD"}, true},
 		"control in tag":       {`{` + s + `,"tags":["ok","a\nb"]}`, []string{"/tags/1"}, true},
