@@ -34,12 +34,14 @@ func (x *exchange) settle() {
 	}
 	x.measure()
 	x.price()
+	// The event first: a limiter that reads the ledger meanwhile may then count
+	// this request twice for a moment, but never not at all.
+	x.s.writeFinal(&x.event)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.ctx), 5*time.Second)
 	defer cancel()
 	if err := x.reserved.Settle(ctx, x.event.Cost); err != nil {
 		x.s.o.Logger.Error("reservation not settled", slog.String("event_id", x.event.ID), slog.Any("error", err))
 	}
-	x.s.writeFinal(&x.event)
 	x.s.metrics.observe(&x.event)
 }
 

@@ -46,6 +46,7 @@ func (s *system) startControlPlane(ctx context.Context) error {
 			TLSCertFile:  s.config.ProxyTLSCert,
 			TLSKeyFile:   s.config.ProxyTLSKey,
 			MaxBodyBytes: maxBody,
+			CAFile:       systemCertificates(),
 		},
 	})
 	if err != nil {
@@ -82,7 +83,7 @@ func (s *system) startProcessor(ctx context.Context) error {
 	filter := processor.New(processor.Options{
 		Config:     cache,
 		Spool:      s.spool,
-		Limiter:    memory.New(memory.Options{Ledger: ledger{s.spool, s.db}, Logger: s.logger}),
+		Limiter:    memory.New(ledger{s.spool, s.db}, nil),
 		Prices:     pricing.Default(),
 		Logger:     s.logger,
 		Registerer: s.registry,
@@ -160,6 +161,24 @@ func bootstrapFor(c config, xdsSocket, processorSocket string) ([]byte, error) {
 		XDSSocket:       xdsSocket,
 		ProcessorSocket: processorSocket,
 	})
+}
+
+// systemCertificates is the file of the certificate authorities that this
+// machine trusts: SSL_CERT_FILE, or where the distributions put it. Empty: none
+// was found, and Envoy looks for itself.
+func systemCertificates() string {
+	for _, path := range []string{
+		os.Getenv("SSL_CERT_FILE"),
+		"/etc/ssl/certs/ca-certificates.crt",                // Debian, Ubuntu, Alpine, Arch
+		"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // Fedora, RHEL
+		"/etc/ssl/ca-bundle.pem",                            // SUSE
+		"/etc/ssl/cert.pem",                                 // macOS, BSD
+	} {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path
+		}
+	}
+	return ""
 }
 
 // nodeID names this machine's part to the control plane.
