@@ -1,12 +1,13 @@
 package xds
 
 import (
-	"slices"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	commondnsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/common/dns/v3"
+	dnsclusterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/dns/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -14,50 +15,61 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-const (
-	connectTimeout = 5 * time.Second
-	dnsRefresh     = 30 * time.Second
-	// Below the idle time of usual load balancers: a connection that the other
-	// side is about to close costs a request.
-	upstreamIdle = 55 * time.Second
-	// Envoy's 1,024 would refuse requests that the listener admitted.
-	upstreamLimit = 100_000
-)
+// upstreamIdleTimeout is below the 60 s of usual load balancers: a connection
+// that the other end is closing costs a request.
+const upstreamIdleTimeout = 55 * time.Second
 
-// cluster returns u's cluster. The certificate must be for the request's
-// :authority, which the processor sets, so one cluster cannot be used with
-// another host's name.
+// caFiles are where distributions keep the system's certificates.
+var caFiles = []string{
+	"/etc/ssl/certs/ca-certificates.crt",
+	"/etc/pki/tls/certs/ca-bundle.crt",
+	"/etc/ssl/cert.pem",
+}
+
+// FindCAFile returns the first of the usual CA bundles that exists, "" if none
+// does.
+func FindCAFile(exists func(path string) bool) string {
+	for _, path := range caFiles {
+		if exists(path) {
+			return path
+		}
+	}
+	return ""
+}
+
+// cluster makes u's cluster. u's addresses are sorted.
 func cluster(u Upstream, caFile string) (*clusterv3.Cluster, error) {
-	options, err := anypb.New(httpOptions(u.TLS))
+	name := u.Origin.Cluster()
+	tls := u.Origin.Scheme == "https"
+	options, err := pack(httpOptions(tls))
 	if err != nil {
 		return nil, err
 	}
-	limit := wrapperspb.UInt32(upstreamLimit)
+	limit := wrapperspb.UInt32(100_000)
 	c := &clusterv3.Cluster{
-		Name:           u.Name,
-		ConnectTimeout: durationpb.New(connectTimeout),
-		LoadAssignment: &endpointv3.ClusterLoadAssignment{
-			ClusterName: u.Name,
-			Endpoints:   []*endpointv3.LocalityLbEndpoints{{LbEndpoints: endpoints(u)}},
-		},
+		Name:           name,
+		ConnectTimeout: durationpb.New(5 * time.Second),
+		LoadAssignment: &endpointv3.ClusterLoadAssignment{ClusterName: name, Endpoints: endpoints(u)},
+		// Envoy's 1,024 would refuse what the listener let in.
 		CircuitBreakers: &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
 			MaxConnections:     limit,
 			MaxPendingRequests: limit,
 			MaxRequests:        limit,
+			MaxRetries:         wrapperspb.UInt32(1_000),
 		}}},
-		UpstreamConnectionOptions: &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{}},
+		UpstreamConnectionOptions: &clusterv3.UpstreamConnectionOptions{TcpKeepalive: &corev3.TcpKeepalive{
+			KeepaliveProbes:   wrapperspb.UInt32(3),
+			KeepaliveTime:     wrapperspb.UInt32(30),
+			KeepaliveInterval: wrapperspb.UInt32(10),
+		}},
 		TypedExtensionProtocolOptions: map[string]*anypb.Any{
 			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options,
 		},
 	}
-	if u.Addresses == nil {
-		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_LOGICAL_DNS}
-		c.DnsRefreshRate = durationpb.New(dnsRefresh)
-		c.DnsLookupFamily = clusterv3.Cluster_V4_PREFERRED
-	} else {
-		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC}
+	if err := discover(c, u); err != nil {
+		return nil, err
 	}
-	if u.TLS {
+	if tls {
 		if c.TransportSocket, err = upstreamTLS(caFile); err != nil {
 			return nil, err
 		}
@@ -65,26 +77,56 @@ func cluster(u Upstream, caFile string) (*clusterv3.Cluster, error) {
 	return c, nil
 }
 
-func endpoints(u Upstream) []*endpointv3.LbEndpoint {
-	hosts := []string{u.Host}
-	if u.Addresses != nil {
-		// Resolvers rotate their answers; the order must not look like a change.
-		hosts = slices.Compact(slices.Sorted(slices.Values(u.Addresses)))
+// discover says how Envoy finds c's endpoints.
+func discover(c *clusterv3.Cluster, u Upstream) error {
+	if !u.ByEnvoy {
+		c.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC}
+		return nil
 	}
-	var out []*endpointv3.LbEndpoint
-	for _, h := range hosts {
-		out = append(out, &endpointv3.LbEndpoint{HostIdentifier: &endpointv3.LbEndpoint_Endpoint{
-			Endpoint: &endpointv3.Endpoint{Address: socketAddress(h, u.Port)},
-		}})
+	packed, err := pack(&dnsclusterv3.DnsCluster{
+		DnsRefreshRate:               durationpb.New(30 * time.Second),
+		RespectDnsTtl:                true,
+		DnsLookupFamily:              commondnsv3.DnsLookupFamily_ALL,
+		AllAddressesInSingleEndpoint: true,
+	})
+	if err != nil {
+		return err
 	}
-	return out
+	c.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
+		Name:        "envoy.cluster.dns",
+		TypedConfig: packed,
+	}}
+	// A name that does not resolve must not keep Envoy from starting.
+	c.WaitForWarmOnInit = wrapperspb.Bool(false)
+	return nil
 }
 
-// httpOptions lets ALPN choose between HTTP/1.1 and HTTP/2; without TLS there
-// is nothing to choose with.
+// endpoints are one endpoint with all addresses: Envoy tries them in turn.
+func endpoints(u Upstream) []*endpointv3.LocalityLbEndpoints {
+	port := uint32(u.Origin.Port) //nolint:gosec // a port
+	e := &endpointv3.Endpoint{Hostname: u.Origin.Host}
+	switch {
+	case u.ByEnvoy:
+		e.Address = socketAddress(u.Origin.Host, port)
+	case len(u.Addresses) == 0:
+		return nil
+	default:
+		e.Address = socketAddress(u.Addresses[0].String(), port)
+		for _, a := range u.Addresses[1:] {
+			e.AdditionalAddresses = append(e.AdditionalAddresses, &endpointv3.Endpoint_AdditionalAddress{
+				Address: socketAddress(a.String(), port),
+			})
+		}
+	}
+	return []*endpointv3.LocalityLbEndpoints{{LbEndpoints: []*endpointv3.LbEndpoint{{
+		HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: e},
+	}}}}
+}
+
+// httpOptions lets ALPN choose the protocol; without TLS there is none.
 func httpOptions(tls bool) *httpv3.HttpProtocolOptions {
 	o := &httpv3.HttpProtocolOptions{
-		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: durationpb.New(upstreamIdle)},
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: durationpb.New(upstreamIdleTimeout)},
 	}
 	if !tls {
 		o.UpstreamProtocolOptions = &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{
@@ -96,6 +138,7 @@ func httpOptions(tls bool) *httpv3.HttpProtocolOptions {
 		}
 		return o
 	}
+	// Name and certificate follow the request's :authority.
 	o.UpstreamHttpProtocolOptions = &corev3.UpstreamHttpProtocolOptions{AutoSni: true, AutoSanValidation: true}
 	o.UpstreamProtocolOptions = &httpv3.HttpProtocolOptions_AutoConfig{
 		AutoConfig: &httpv3.HttpProtocolOptions_AutoHttpConfig{
@@ -107,14 +150,21 @@ func httpOptions(tls bool) *httpv3.HttpProtocolOptions {
 }
 
 func upstreamTLS(caFile string) (*corev3.TransportSocket, error) {
-	config, err := anypb.New(&tlsv3.UpstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{
-		TlsParams: &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2},
-		ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{
-			ValidationContext: &tlsv3.CertificateValidationContext{TrustedCa: fileSource(caFile)},
-		},
+	validation := &tlsv3.CertificateValidationContext{}
+	if caFile != "" {
+		validation.TrustedCa = fileSource(caFile)
+	} else {
+		validation.SystemRootCerts = &tlsv3.CertificateValidationContext_SystemRootCerts{}
+	}
+	packed, err := pack(&tlsv3.UpstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{
+		TlsParams:             &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2},
+		ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: validation},
 	}})
 	if err != nil {
 		return nil, err
 	}
-	return tlsSocket(config), nil
+	return &corev3.TransportSocket{
+		Name:       "envoy.transport_sockets.tls",
+		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: packed},
+	}, nil
 }

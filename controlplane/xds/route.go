@@ -1,68 +1,84 @@
 package xds
 
 import (
+	"net/http"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+	extprocfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// routeConfig is the same for every set of upstreams: the processor chooses the
-// cluster, so a new upstream changes no route. c has its defaults.
-func routeConfig(c ListenerConfig) (*routev3.RouteConfiguration, error) {
-	unprocessed, err := anypb.New(&extprocv3.ExtProcPerRoute{
-		Override: &extprocv3.ExtProcPerRoute_Disabled{Disabled: true},
-	})
+// private are the headers that tell a provider about the client or the gateway.
+var private = []string{
+	ClusterHeader, "x-request-id",
+	"x-envoy-external-address", "x-envoy-internal", "x-envoy-expected-rq-timeout-ms",
+	"x-envoy-attempt-count", "x-envoy-decorator-operation", "x-envoy-original-path",
+	"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port",
+	"forwarded", "x-real-ip", "via",
+}
+
+// routeConfiguration does not depend on the upstreams: the processor names the
+// cluster of each request.
+func routeConfiguration(c ListenerConfig) (*routev3.RouteConfiguration, error) {
+	health, err := healthRoute()
 	if err != nil {
 		return nil, err
 	}
 	return &routev3.RouteConfiguration{
 		Name: RouteConfigName,
 		VirtualHosts: []*routev3.VirtualHost{{
-			Name:    "all",
-			Domains: []string{"*"},
-			Routes: []*routev3.Route{
-				health(unprocessed),
-				upstream(c),
-			},
-			// A provider learns nothing about the client or about the gateway.
-			RequestHeadersToRemove: []string{
-				ClusterHeader,
-				"x-request-id",
-				"x-envoy-external-address",
-				"x-envoy-expected-rq-timeout-ms",
-				"x-forwarded-proto",
-				"x-forwarded-for",
-				"x-envoy-attempt-count",
-			},
+			Name:                   "proxy",
+			Domains:                []string{"*"},
+			Routes:                 []*routev3.Route{health, upstreamRoute()},
 			RequestBodyBufferLimit: wrapperspb.UInt64(uint64(c.MaxBodyBytes)),
 		}},
 	}, nil
 }
 
-// health answers load balancers even when the processor is down.
-func health(unprocessed *anypb.Any) *routev3.Route {
+// healthRoute answers without the processor: it tells that Envoy serves.
+func healthRoute() (*routev3.Route, error) {
+	disabled, err := pack(&extprocfilterv3.ExtProcPerRoute{
+		Override: &extprocfilterv3.ExtProcPerRoute_Disabled{Disabled: true},
+	})
+	if err != nil {
+		return nil, err
+	}
 	return &routev3.Route{
-		Name:  "health",
+		Name:  "healthz",
 		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Path{Path: "/healthz"}},
 		Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{
-			Status: 200,
-			Body:   inline("ok"),
+			Status: http.StatusOK,
+			Body: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{
+				InlineString: "{\"status\":\"ok\"}\n",
+			}},
 		}},
-		TypedPerFilterConfig: map[string]*anypb.Any{extProcFilterName: unprocessed},
-	}
+		ResponseHeadersToAdd: []*corev3.HeaderValueOption{setHeader("content-type", "application/json")},
+		TypedPerFilterConfig: map[string]*anypb.Any{gatewayFilter: disabled},
+	}, nil
 }
 
-func upstream(c ListenerConfig) *routev3.Route {
+func upstreamRoute() *routev3.Route {
 	return &routev3.Route{
 		Name:  "upstream",
 		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
 		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
 			ClusterSpecifier: &routev3.RouteAction_ClusterHeader{ClusterHeader: ClusterHeader},
-			// A stream of tokens has no length; only silence ends it.
-			Timeout:     durationpb.New(0),
-			IdleTimeout: durationpb.New(c.IdleTimeout),
+			Timeout:          durationpb.New(0), // a stream of tokens may be long
+			IdleTimeout:      durationpb.New(streamIdleTimeout),
+			// Only what cannot have reached the provider: a second call costs money.
+			RetryPolicy: &routev3.RetryPolicy{
+				RetryOn:    "connect-failure,refused-stream,reset-before-request",
+				NumRetries: wrapperspb.UInt32(1),
+				RetryBackOff: &routev3.RetryPolicy_RetryBackOff{
+					BaseInterval: durationpb.New(25 * time.Millisecond),
+					MaxInterval:  durationpb.New(100 * time.Millisecond),
+				},
+			},
 		}},
+		RequestHeadersToRemove: private,
 	}
 }
