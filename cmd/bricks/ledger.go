@@ -2,25 +2,27 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/bricks-gateway/bricks/internal/event"
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/limit/memory"
 	"github.com/bricks-gateway/bricks/internal/store"
 )
 
-// ledger answers what a key has spent. The store lags behind the spool, so the
-// spool is emptied into it first.
+// ledger is where limits learn what a key has spent: the store, once the spool
+// has been emptied into it.
 type ledger struct {
 	spool *event.Spool
 	db    *store.Store
 }
 
-// Spend returns what the key has spent from start up to end.
+var _ memory.Ledger = ledger{}
+
+// Spend is what the key's events in [start, end) cost.
 func (l ledger) Spend(ctx context.Context, keyID string, start, end time.Time) (gateway.NanoUSD, error) {
-	if err := l.spool.Flush(ctx); err != nil {
-		return 0, fmt.Errorf("flush events: %w", err)
-	}
 	return l.db.Spend(ctx, keyID, start, end)
 }
+
+// Flush waits until every final event handed in so far is in the store.
+func (l ledger) Flush(ctx context.Context) error { return l.spool.Flush(ctx) }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -168,6 +169,15 @@ func (c *config) apply(cl *commandLine) {
 	}
 	for _, key := range cl.AdminKey {
 		c.AdminKeyFlags = append(c.AdminKeyFlags, gateway.NewSecret(key))
+	}
+	// Envoy may be started from elsewhere.
+	for _, file := range []*string{&c.ProxyTLSCert, &c.ProxyTLSKey} {
+		if *file == "" {
+			continue
+		}
+		if absolute, err := filepath.Abs(*file); err == nil {
+			*file = absolute
+		}
 	}
 	for i, s := range c.AllowUpstream {
 		c.AllowUpstream[i] = strings.TrimSpace(s)
