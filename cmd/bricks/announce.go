@@ -20,12 +20,13 @@ func (s *system) announce(stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("write ready line: %w", err)
 	}
-	if _, err := stdout.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("write ready line: %w", err)
-	}
 	s.warn()
 	if _, err := io.WriteString(stderr, s.welcome()); err != nil {
 		return fmt.Errorf("write welcome: %w", err)
+	}
+	// Last: who waits for this line may read all that came before it.
+	if _, err := stdout.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("write ready line: %w", err)
 	}
 	return nil
 }
