@@ -17,7 +17,8 @@ type exchange struct {
 	r         *http.Request
 	body      []byte
 	record    *Request
-	anthropic bool // which API is spoken
+	path      string // without the prefix
+	anthropic bool   // which API is spoken
 	fault     fault
 	pending   Usage // billed as soon as the answer starts
 }
@@ -56,7 +57,7 @@ func (x *exchange) serve() error {
 	if x.fault, err = headerFault(x.r.Header); err != nil {
 		return err
 	}
-	path := x.r.URL.Path
+	path := x.path
 	switch {
 	case strings.HasPrefix(path, "/v1/models"):
 		return x.models()
@@ -74,7 +75,7 @@ func (x *exchange) serve() error {
 
 func (x *exchange) post(handle func(object) error) error {
 	if x.r.Method != http.MethodPost {
-		return &apiError{status: http.StatusMethodNotAllowed, kind: "invalid_request_error", message: "Not allowed to " + x.r.Method, violation: true}
+		return &apiError{status: http.StatusMethodNotAllowed, kind: "invalid_request_error", message: "Not allowed to " + x.r.Method + " " + x.path, violation: true}
 	}
 	if t, _, _ := strings.Cut(x.r.Header.Get("Content-Type"), ";"); t != "" && t != "application/json" {
 		return badRequest("", "Unsupported content type: %s", t)

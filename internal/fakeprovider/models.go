@@ -40,7 +40,7 @@ func answerModel(model string) string {
 
 func (x *exchange) models() error {
 	if x.r.Method != http.MethodGet || len(x.body) > 0 {
-		return violation("%s %s with %d bytes", x.r.Method, x.r.URL.Path, len(x.body))
+		return violation("%s %s with %d bytes", x.r.Method, x.path, len(x.body))
 	}
 	if err := x.fault.failure(); err != nil {
 		return err
@@ -58,7 +58,7 @@ func (x *exchange) models() error {
 			return ordered{{"type", "model"}, {"id", m}, {"display_name", "Fake " + m}, {"created_at", "2025-09-29T00:00:00Z"}}
 		}
 	}
-	if id := strings.TrimPrefix(x.r.URL.Path, "/v1/models/"); id != x.r.URL.Path {
+	if id := strings.TrimPrefix(x.path, "/v1/models/"); id != x.path {
 		if own[id] == "" {
 			return &apiError{status: http.StatusNotFound, kind: "invalid_request_error", code: "model_not_found", message: "The model '" + id + "' does not exist"}
 		}

@@ -18,6 +18,10 @@ const (
 	AnthropicKey = "sk-ant-fake-credential-0123456789"
 )
 
+// Prefix may stand before every path, as with compatible servers that live below
+// one.
+const Prefix = "/compatible"
+
 // Options configures a Provider; the zero value works.
 type Options struct {
 	Address       string   // to listen on; 127.0.0.1:0 if empty
@@ -146,11 +150,11 @@ func (p *Provider) Bill() map[string]Usage {
 	return bill
 }
 
-// Reset forgets requests and violations.
+// Reset forgets the requests. Violations stay.
 func (p *Provider) Reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.requests, p.violations = nil, nil
+	p.requests = nil
 }
 
 // Await returns the first recorded request that match accepts, waiting for it
@@ -217,7 +221,8 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !p.o.Unrecorded {
 		p.change(func() { p.requests = append(p.requests, x.record) })
 	}
-	x.anthropic = strings.HasPrefix(r.URL.Path, "/v1/messages") || r.Header.Get("Anthropic-Version") != ""
+	x.path = strings.TrimPrefix(r.URL.Path, Prefix)
+	x.anthropic = strings.HasPrefix(x.path, "/v1/messages") || r.Header.Get("Anthropic-Version") != ""
 	if err := x.serve(); err != nil {
 		x.refuse(err)
 	}
