@@ -132,6 +132,7 @@ func (s *system) startAdmin(ctx context.Context) error {
 		Keyring:   s.keyring,
 		Logger:    s.logger,
 		Applier:   s.plane,
+		CheckURL:  s.plane.CheckURL,
 		XDSStatus: func() any { return s.plane.XDSStatus() },
 		AdminKeys: keys,
 		Loopback:  s.adminAddress.Addr().IsLoopback(),
