@@ -184,13 +184,16 @@ func validateUpstream(text string) error {
 	if _, err := netip.ParsePrefix(text); err == nil {
 		return nil
 	}
+	if _, err := netip.ParseAddr(text); err == nil {
+		return nil
+	}
 	host, port, err := net.SplitHostPort(text)
 	if err == nil && host != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err == nil && n > 0 {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is neither host:port nor a CIDR", text)
+	return fmt.Errorf("%q is no host:port, address or CIDR", text)
 }
 
 // logLevel maps the names that older versions knew to the four that exist.
