@@ -3,30 +3,40 @@ package event
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 )
 
-// Sink takes events for good. Writing an event again must change nothing: after
-// a crash between its commit and our note of it, a batch comes twice.
+// Sink takes events for good. Writing an event again must change nothing, even
+// if it differs: after a crash between its commit and our note of it, a batch
+// comes twice, or its request comes as interrupted.
 type Sink interface {
 	WriteEvents(ctx context.Context, events []*gateway.Event) error
 }
 
 const (
-	batchSize    = 500
-	drainTimeout = 10 * time.Second
+	batchInterval = 50 * time.Millisecond
+	batchCount    = 500
+	batchBytes    = 8 << 20
+	sinkTimeout   = 30 * time.Second
+	drainTimeout  = 10 * time.Second
 )
 
-// Run delivers finals to sink until ctx ends, then once more what is left, for
-// at most 10 s. What the sink does not take stays in the spool. It returns nil.
+// Run forces records to disk and delivers finals to sink until ctx ends, then
+// once more what is left, for at most 10 s. What the sink does not take stays in
+// the spool. It returns an error only if the last sync fails.
 func (s *Spool) Run(ctx context.Context, sink Sink) error {
-	interval := s.o.FsyncInterval
-	if interval < 0 {
-		interval = 50 * time.Millisecond
-	}
-	tick := time.NewTicker(interval)
+	// By itself: syncing must go on while the sink is away, when the spool is
+	// all there is.
+	syncing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() { s.syncLoop(syncing) })
+	defer wg.Wait()
+	defer stop()
+
+	tick := time.NewTicker(batchInterval)
 	defer tick.Stop()
 	wait := 0 * time.Second // back-off after the sink refused
 	for ctx.Err() == nil {
@@ -34,9 +44,6 @@ func (s *Spool) Run(ctx context.Context, sink Sink) error {
 		case <-tick.C:
 		case <-s.flushes:
 		case <-ctx.Done():
-		}
-		if err := s.Sync(); err != nil {
-			s.o.Logger.Error("spool not synced", slog.Any("error", err))
 		}
 		if err := s.deliver(ctx, sink); err != nil && ctx.Err() == nil {
 			wait = min(max(2*wait, 100*time.Millisecond), 5*time.Second)
@@ -54,6 +61,29 @@ func (s *Spool) Run(ctx context.Context, sink Sink) error {
 	return s.Sync()
 }
 
+func (s *Spool) syncLoop(ctx context.Context) {
+	interval := s.o.FsyncInterval
+	if interval < 0 {
+		interval = time.Second // for the look at the disk's room only
+	}
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		full := nearlyFull(s.dir)
+		s.mu.Lock()
+		s.diskFull = full
+		s.mu.Unlock()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if err := s.Sync(); err != nil {
+			s.o.Logger.Error("spool not synced", slog.Any("error", err))
+		}
+	}
+}
+
 func pause(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -65,92 +95,86 @@ func pause(ctx context.Context, d time.Duration) {
 
 // deliver hands over all that waits, batch by batch, in order.
 func (s *Spool) deliver(ctx context.Context, sink Sink) error {
-	for {
-		s.retryLost()
-		s.mu.Lock()
-		batch := s.waiting[:min(len(s.waiting), batchSize)]
-		events := make([]*gateway.Event, 0, len(batch))
-		for _, q := range batch {
-			if q.event != nil {
-				events = append(events, q.event)
-			}
+	if !s.rewriteLost() {
+		// The disk is still broken. The sink may not be.
+		if err := s.deliverLost(ctx, sink); err != nil {
+			return err
 		}
-		s.mu.Unlock()
+	}
+	for {
+		batch := s.nextBatch()
 		if len(batch) == 0 {
 			return nil
 		}
-		if len(events) > 0 {
-			if err := sink.WriteEvents(ctx, events); err != nil {
-				return err
-			}
+		if err := s.deliverBatch(ctx, sink, batch); err != nil {
+			return err
 		}
-		s.delivered(len(batch))
 	}
 }
 
-// delivered forgets the first n of the queue.
-func (s *Spool) delivered(n int) {
+// nextBatch is the beginning of the queue. Only the delivery loop takes from it.
+func (s *Spool) nextBatch() []queued {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, q := range s.waiting[:n] {
-		s.release(q.in)
+	n, size := 0, int64(0)
+	for n < min(len(s.waiting), batchCount) && (n == 0 || size+s.waiting[n].length <= batchBytes) {
+		size += s.waiting[n].length
+		n++
+	}
+	return s.waiting[:n]
+}
+
+func (s *Spool) deliverBatch(ctx context.Context, sink Sink, batch []queued) error {
+	events := make([]*gateway.Event, 0, len(batch))
+	unreadable := map[int]bool{}
+	for i, q := range batch {
+		e := q.event
+		if e == nil {
+			var err error
+			if e, err = readBack(q); err != nil {
+				s.o.Logger.Error("event lost, its segment is kept", slog.String("path", q.in.path), slog.Any("error", err))
+				unreadable[i] = true
+				continue
+			}
+		}
+		events = append(events, e)
+	}
+	if err := write(ctx, sink, events); err != nil {
+		return err
+	}
+	s.delivered(len(batch), unreadable)
+	return nil
+}
+
+func write(ctx context.Context, sink Sink, events []*gateway.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, sinkTimeout)
+	defer cancel()
+	return sink.WriteEvents(ctx, events)
+}
+
+// delivered forgets the first n of the queue. The unreadable keep their segment.
+func (s *Spool) delivered(n int, unreadable map[int]bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, q := range s.waiting[:n] {
+		if q.event != nil {
+			s.held -= q.length
+		}
+		if q.intent != nil {
+			q.intent.references--
+		}
+		if unreadable[i] {
+			s.stats.Unreadable++
+			continue
+		}
+		q.in.references--
 	}
 	clear(s.waiting[:n])
 	s.waiting = s.waiting[n:]
 	s.deliveredCount += int64(n)
 	s.announce()
 	s.collect()
-}
-
-// retryLost writes the finals that the disk refused.
-func (s *Spool) retryLost() {
-	s.mu.Lock()
-	lost := s.lost
-	s.lost = nil
-	s.mu.Unlock()
-	for i, e := range lost {
-		if err := s.write(kindFinal, e, func(in *segment) { s.queue(e, in) }); err != nil {
-			s.mu.Lock()
-			s.lost = append(s.lost, lost[i:]...)
-			s.mu.Unlock()
-			return
-		}
-	}
-}
-
-// announce tells those who wait for a flush. It needs s.mu.
-func (s *Spool) announce() {
-	kept := s.flushed[:0]
-	for _, w := range s.flushed {
-		if s.deliveredCount >= w.count {
-			close(w.done)
-		} else {
-			kept = append(kept, w)
-		}
-	}
-	s.flushed = kept
-}
-
-func (s *Spool) wake() {
-	select {
-	case s.flushes <- struct{}{}:
-	default:
-	}
-}
-
-// Flush waits until every final handed in so far is with the sink, or ctx ends.
-// Run must be running.
-func (s *Spool) Flush(ctx context.Context) error {
-	done := make(chan struct{})
-	s.mu.Lock()
-	s.flushed = append(s.flushed, flushWaiter{s.queuedCount + int64(len(s.lost)), done})
-	s.announce()
-	s.mu.Unlock()
-	s.wake()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -19,7 +18,9 @@ type Options struct {
 	FsyncInterval time.Duration
 	// SegmentSize is where a new file is begun, in bytes; 8 MiB if 0.
 	SegmentSize int64
-	Logger      *slog.Logger
+	// MaxSize is the size of all files from which on Intent refuses; 2 GiB if 0.
+	MaxSize int64
+	Logger  *slog.Logger
 }
 
 // Stats is how a spool stands.
@@ -27,92 +28,128 @@ type Stats struct {
 	Waiting     int   // finals that the sink does not have yet
 	Open        int   // intents without a final
 	Recovered   int   // intents settled as interrupted at the start
+	Size        int64 // bytes of all segments
+	Full        bool  // Intent refuses, see ErrFull
 	Damaged     int64 // bytes that were no record, at the start
-	WriteErrors int64
+	WriteErrors int64 // failed writes and syncs
+	Unreadable  int64 // finals that could not be read back; their segment is kept
+	Dropped     int64 // events of refused requests given up while the disk failed
 }
 
 // Spool is safe for concurrent use.
 type Spool struct {
 	o       Options
 	dir     string
+	lock    *os.File      // the directory, locked against other processes
 	flushes chan struct{} // wakes the delivery loop
 
-	mu      sync.Mutex
-	current *segment // being written
-	older   []*segment
+	mu       sync.Mutex
+	current  *segment // being written
+	older    []*segment
+	unsynced []*segment
+	newFile  bool // the directory is to be synced too
+	number   int64
+	size     int64
+	diskFull bool
+	closed   bool
+
 	open    map[string]*segment // intents by event id
 	waiting []queued            // finals, in order
+	held    int64               // bytes of the events that waiting has in memory
 	lost    []*gateway.Event    // finals that could not be written yet
 	stats   Stats
-	dirty   bool
-	closed  bool
 
-	queuedCount, deliveredCount int64 // of s.waiting, ever
+	queuedCount, deliveredCount int64 // of waiting, ever
 	flushed                     []flushWaiter
 }
 
-// flushWaiter wants to know when that many of the queue are delivered.
-type flushWaiter struct {
-	count int64
-	done  chan struct{}
-}
-
-// segment is one file. It goes when references, the finals and intents in it
-// that still matter, are none.
-type segment struct {
-	path       string
-	file       *os.File
-	size       int64
-	references int
-}
-
+// queued is a final that the sink does not have.
 type queued struct {
-	event *gateway.Event
-	in    *segment
+	event      *gateway.Event // nil: read it back
+	in         *segment
+	at, length int64
+	intent     *segment // held by its intent until it is delivered; may be nil
 }
+
+const (
+	// maxHeld is how much of the queue is kept in memory. While the sink is away
+	// the rest costs a few words an event, and is read back from disk.
+	maxHeld = 16 << 20
+	// maxLost is how many events of refused requests are kept while the disk
+	// fails. What cost money, or was let through, is never given up.
+	maxLost = 10_000
+	// maxPooled keeps one request with a huge body from pinning its buffer.
+	maxPooled = 64 << 10
+)
 
 var encodings = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
 
 // Intent records that a request with this event is about to be let through.
-// Cost is what is reserved for it: what an interrupted request is charged.
+// Cost is what is reserved for it: what an interrupted request is charged. After
+// an error, ErrFull among them, nothing is recorded and the caller must refuse.
 func (s *Spool) Intent(e *gateway.Event) error {
-	return s.write(kindIntent, e, func(in *segment) {
-		in.references++
-		s.open[e.ID] = in
+	e = clean(e)
+	return s.write(kindIntent, e, func(int64, int64) {
+		s.current.references++
+		s.open[e.ID] = s.current
 	})
 }
 
 // Final records how a request ended, and queues it for the sink. When the disk
 // refuses, the event is kept in memory and tried again, and the error says so.
+// The slices of e must not change afterwards.
 func (s *Spool) Final(e *gateway.Event) error {
-	kept := *e
-	err := s.write(kindFinal, &kept, func(in *segment) { s.queue(&kept, in) })
+	e = clean(e)
+	err := s.write(kindFinal, e, func(at, length int64) { s.queue(e, at, length) })
+	if errors.Is(err, errTooLarge) {
+		e.Request, e.Response = nil, nil // the money matters more
+		err = s.write(kindFinal, e, func(at, length int64) { s.queue(e, at, length) })
+	}
 	if err != nil {
-		s.mu.Lock()
-		s.lost = append(s.lost, &kept)
-		s.mu.Unlock()
+		s.keep(e)
 	}
 	return err
 }
 
-// queue needs s.mu.
-func (s *Spool) queue(e *gateway.Event, in *segment) {
-	in.references++
-	s.waiting = append(s.waiting, queued{e, in})
-	s.queuedCount++
-	if intent, ok := s.open[e.ID]; ok {
-		// The intent's segment may go only after the final is delivered, and
-		// delivery is in order of writing, so the intent's hold can pass on.
-		delete(s.open, e.ID)
-		s.waiting = append(s.waiting, queued{nil, intent})
-		s.queuedCount++
+// keep holds a final that the disk refused.
+func (s *Spool) keep(e *gateway.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[e.ID] == nil && e.Cost == 0 && len(s.lost) >= maxLost {
+		s.stats.Dropped++
+		return
 	}
+	s.lost = append(s.lost, e)
 }
 
-// write encodes outside the lock and appends with one write(2) inside it.
-func (s *Spool) write(kind byte, e *gateway.Event, account func(*segment)) error {
+// queue needs s.mu, and that e was written to s.current just now.
+func (s *Spool) queue(e *gateway.Event, at, length int64) {
+	s.current.references++
+	q := queued{event: e, in: s.current, at: at, length: length, intent: s.open[e.ID]}
+	delete(s.open, e.ID)
+	s.enqueue(q)
+}
+
+// enqueue needs s.mu.
+func (s *Spool) enqueue(q queued) {
+	if s.held+q.length > maxHeld {
+		q.event = nil
+	} else {
+		s.held += q.length
+	}
+	s.waiting = append(s.waiting, q)
+	s.queuedCount++
+}
+
+// write encodes outside the lock and appends inside it. written is called under
+// the lock with the record's place in the current segment.
+func (s *Spool) write(kind byte, e *gateway.Event, written func(at, length int64)) error {
 	buf := encodings.Get().(*[]byte)
-	defer encodings.Put(buf)
+	defer func() {
+		if cap(*buf) <= maxPooled {
+			encodings.Put(buf)
+		}
+	}()
 	var err error
 	if *buf, err = appendRecord((*buf)[:0], kind, e); err != nil {
 		return fmt.Errorf("encode event %s: %w", e.ID, err)
@@ -120,108 +157,32 @@ func (s *Spool) write(kind byte, e *gateway.Event, account func(*segment)) error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return errors.New("spool is closed")
+		return errors.New("event spool is closed")
 	}
-	if err := s.append(*buf); err != nil {
+	if kind == kindIntent && s.full() {
+		return ErrFull
+	}
+	at, err := s.append(*buf)
+	if err != nil {
 		s.stats.WriteErrors++
 		return err
 	}
-	account(s.current)
+	written(at, int64(len(*buf)))
 	return nil
 }
 
-// append needs s.mu.
-func (s *Spool) append(b []byte) error {
-	if s.current == nil || s.current.size+int64(len(b)) > s.o.SegmentSize && s.current.size > 0 {
-		if err := s.rotate(); err != nil {
-			return err
-		}
-	}
-	if _, err := s.current.file.WriteAt(b, s.current.size); err != nil {
-		return fmt.Errorf("write spool: %w", err)
-	}
-	if s.o.FsyncInterval < 0 {
-		if err := s.current.file.Sync(); err != nil {
-			return fmt.Errorf("sync spool: %w", err)
-		}
-	}
-	s.current.size += int64(len(b))
-	s.dirty = true
-	return nil
-}
-
-// rotate begins a new segment. It needs s.mu.
-func (s *Spool) rotate() error {
-	path := filepath.Join(s.dir, fmt.Sprintf("%019d.spool", time.Now().UnixNano()))
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("begin spool segment: %w", err)
-	}
-	if err := syncDir(s.dir); err != nil {
-		return errors.Join(err, file.Close())
-	}
-	if old := s.current; old != nil {
-		if err := old.file.Sync(); err != nil {
-			return errors.Join(fmt.Errorf("sync spool: %w", err), file.Close())
-		}
-		s.older = append(s.older, old)
-		s.collect()
-	}
-	s.current = &segment{path: path, file: file}
-	return nil
-}
-
-// release drops one reference. It needs s.mu.
-func (s *Spool) release(in *segment) { in.references-- }
-
-// collect deletes the older segments that nothing refers to. It needs s.mu.
-func (s *Spool) collect() {
-	kept := s.older[:0]
-	for _, g := range s.older {
-		if g.references > 0 {
-			kept = append(kept, g)
-			continue
-		}
-		if g.file != nil {
-			_ = g.file.Close()
-		}
-		if err := os.Remove(g.path); err != nil {
-			s.o.Logger.Error("spool segment not removed", slog.String("path", g.path), slog.Any("error", err))
-		}
-	}
-	clear(s.older[len(kept):])
-	s.older = kept
-}
-
-// Sync forces what is written to disk.
-func (s *Spool) Sync() error {
-	s.mu.Lock()
-	current, dirty := s.current, s.dirty
-	s.dirty = false
-	s.mu.Unlock()
-	if !dirty || current == nil {
-		return nil
-	}
-	// Outside the lock: a slow disk must not hold requests up. A segment that
-	// was rotated meanwhile is synced already, and closed at the most.
-	if err := current.file.Sync(); err != nil && !errors.Is(err, os.ErrClosed) {
-		return fmt.Errorf("sync spool: %w", err)
-	}
-	return nil
-}
+// full needs s.mu.
+func (s *Spool) full() bool { return s.diskFull || s.size >= s.o.MaxSize }
 
 // Stats returns how the spool stands now.
 func (s *Spool) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.stats
-	for _, q := range s.waiting {
-		if q.event != nil {
-			st.Waiting++
-		}
-	}
-	st.Waiting += len(s.lost)
+	st.Waiting = len(s.waiting) + len(s.lost)
 	st.Open = len(s.open)
+	st.Size = s.size
+	st.Full = s.full()
 	return st
 }
 
@@ -229,23 +190,17 @@ func (s *Spool) Stats() Stats {
 func (s *Spool) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
 	s.closed = true
-	var err error
 	if s.current != nil {
-		err = errors.Join(s.current.file.Sync(), s.current.file.Close())
-		if err == nil && s.current.references == 0 {
-			err = os.Remove(s.current.path)
-		}
-		s.current = nil
+		s.older, s.current = append(s.older, s.current), nil
 	}
 	s.collect()
-	return err
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("open spool directory: %w", err)
+	var errs []error
+	for _, g := range s.older {
+		errs = append(errs, g.file.Sync(), g.file.Close())
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(append(errs, syncDir(s.lock), s.lock.Close())...)
 }

@@ -120,7 +120,11 @@ func TestAnIntentWithoutAFinalIsSettledAsInterrupted(t *testing.T) {
 func TestTornTailAtEveryByte(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, event.Options{})
-	if err := errors.Join(s.Final(&gateway.Event{ID: "whole"}), s.Final(&gateway.Event{ID: "torn"}), s.Close()); err != nil {
+	if err := s.Final(&gateway.Event{ID: "whole"}); err != nil {
+		t.Fatal(err)
+	}
+	whole := int(s.Stats().Size)
+	if err := errors.Join(s.Final(&gateway.Event{ID: "torn"}), s.Close()); err != nil {
 		t.Fatal(err)
 	}
 	paths, _ := filepath.Glob(filepath.Join(dir, "*.spool"))
@@ -128,14 +132,18 @@ func TestTornTailAtEveryByte(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n := len(data)/2 + 1; n < len(data); n++ { // the first record is one byte longer
+	for n := range len(data) {
 		cut := t.TempDir()
 		if err := os.WriteFile(filepath.Join(cut, filepath.Base(paths[0])), data[:n], 0o600); err != nil {
 			t.Fatal(err)
 		}
+		s := open(t, cut, event.Options{})
+		if s.Stats().Damaged != 0 {
+			t.Errorf("cut at %d of %d: a torn tail counts as damage", n, len(data))
+		}
 		var l ledger
-		deliverAll(t, open(t, cut, event.Options{}), &l)
-		if len(l.events) != 1 || l.events["whole"] == nil {
+		deliverAll(t, s, &l)
+		if want := n >= whole; len(l.events) > 1 || (l.events["whole"] != nil) != want {
 			t.Fatalf("cut at %d of %d: delivered %v", n, len(data), l.events)
 		}
 	}
@@ -260,6 +268,9 @@ func TestKilledWriterLosesNothingItAcknowledged(t *testing.T) {
 		}
 		var l ledger
 		deliverAll(t, open(t, dir, event.Options{}), &l)
+		if l.writes != len(l.events) {
+			t.Errorf("round %d: %d events were delivered %d times", round, len(l.events), l.writes)
+		}
 		for _, id := range acknowledged {
 			if l.events[id] == nil {
 				t.Fatalf("round %d: acknowledged event %s is gone (%d delivered)", round, id, len(l.events))
@@ -280,14 +291,22 @@ func BenchmarkIntentAndFinal(b *testing.B) {
 	}
 }
 
+// FuzzOpen reads segments that we did not write. The name holds the salt.
 func FuzzOpen(f *testing.F) {
-	f.Add([]byte("\x05\x00\x00\x00abcdfhello"))
+	f.Add([]byte("saltsalt\x05\x00\x00\x00abcdfhello"))
+	f.Add([]byte("saltsalt\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "1.spool"), bytes.Clone(data), 0o600); err != nil {
+		name := fmt.Sprintf("%019d-%x.spool", 1, "saltsalt")
+		if err := os.WriteFile(filepath.Join(dir, name), bytes.Clone(data), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := open(t, dir, event.Options{}).Close(); err != nil {
+		s := open(t, dir, event.Options{})
+		good := event.Events(data, [8]byte([]byte("saltsalt")))
+		if s.Stats().Waiting != good {
+			t.Errorf("%d of %d records are queued", s.Stats().Waiting, good)
+		}
+		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
