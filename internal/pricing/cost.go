@@ -38,6 +38,19 @@ func (p *Price) sortTiers() {
 	slices.SortFunc(p.tiers, func(a, b sizedRates) int { return cmp.Compare(b.above, a.above) })
 }
 
+// override takes over what o has.
+func (r *rates) override(o rates) {
+	for _, x := range [...]struct{ to, from *int64 }{
+		{&r.input, &o.input}, {&r.output, &o.output}, {&r.cacheRead, &o.cacheRead},
+		{&r.write5m, &o.write5m}, {&r.write1h, &o.write1h}, {&r.reasoning, &o.reasoning},
+		{&r.audioInput, &o.audioInput}, {&r.audioOutput, &o.audioOutput},
+	} {
+		if *x.from >= 0 {
+			*x.to = *x.from
+		}
+	}
+}
+
 // ratesFor picks the rates for an input of this size. What a tier does not name
 // keeps its base price.
 func (p *Price) ratesFor(input int64) rates {
@@ -46,15 +59,7 @@ func (p *Price) ratesFor(input int64) rates {
 		if input <= t.above {
 			continue
 		}
-		for _, x := range [...]struct{ to, from *int64 }{
-			{&r.input, &t.input}, {&r.output, &t.output}, {&r.cacheRead, &t.cacheRead},
-			{&r.write5m, &t.write5m}, {&r.write1h, &t.write1h}, {&r.reasoning, &t.reasoning},
-			{&r.audioInput, &t.audioInput}, {&r.audioOutput, &t.audioOutput},
-		} {
-			if *x.from >= 0 {
-				*x.to = *x.from
-			}
-		}
+		r.override(t.rates)
 		break
 	}
 	return r
