@@ -176,7 +176,7 @@ func limitRefusal(err error) *refusal {
 		if l.Code == "cost_not_boundable" {
 			status = http.StatusForbidden
 		}
-		headers := []header{}
+		headers := stateHeaders(l.State)
 		if l.Total {
 			headers = append(headers, header{"x-should-retry", "false"})
 		}

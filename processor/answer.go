@@ -10,6 +10,7 @@ import (
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 
 	"github.com/bricks-gateway/bricks/internal/jsonscan"
+	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/provider"
 	"github.com/bricks-gateway/bricks/internal/sse"
 )
@@ -27,6 +28,7 @@ type answer struct {
 	marked       bool  // the stream's own end marker passed
 	ended        bool  // Envoy said end of stream
 	firstEvent   time.Duration
+	droppedAtCR  bool // the last event was taken out, up to a CR whose LF may follow
 	scrub        scrubber
 	stored       []byte
 }
@@ -100,7 +102,10 @@ func (x *exchange) limitHeaders() []header {
 	if x.reserved == nil {
 		return nil
 	}
-	s := x.reserved.State()
+	return stateHeaders(x.reserved.State())
+}
+
+func stateHeaders(s limit.State) []header {
 	var out []header
 	if s.HasRate {
 		out = append(out,
@@ -194,6 +199,11 @@ func (x *exchange) readEvent(e sse.Event) {
 // nobody asked for usage: the usage chunk is gone, and so is "usage":null.
 func (x *exchange) withoutUsage(e sse.Event) []byte {
 	x.readEvent(e)
+	afterDropped := x.answer.droppedAtCR
+	x.answer.droppedAtCR = false
+	if afterDropped && string(e.Raw) == "\n" {
+		return nil // the rest of the dropped event's last line end
+	}
 	if e.Data == nil || !bytes.Contains(e.Data, []byte(`"usage"`)) {
 		return e.Raw
 	}
@@ -205,6 +215,7 @@ func (x *exchange) withoutUsage(e sse.Event) []byte {
 	if usage.IsObject() {
 		if emptyArray(choices) {
 			x.answer.events--
+			x.answer.droppedAtCR = e.Raw[len(e.Raw)-1] == '\r'
 			return nil
 		}
 		return e.Raw // sent unasked together with content: the provider's way

@@ -63,6 +63,7 @@ type Refusal struct {
 	Spent      gateway.NanoUSD
 	Reserved   gateway.NanoUSD
 	Reset      time.Time // zero: never
+	State      State     // how the limits stand
 }
 
 func (r *Refusal) Error() string { return r.Message }

@@ -140,8 +140,8 @@ func rateSlides(t *testing.T, w World) {
 	// Admitted at 0 s and 10 s; now it is 20 s, so the first leaves in 40 s.
 	_, err := w.reserve(k, 0)
 	wantCode(t, err, "rate_limit_exceeded")
-	if r, ok := errors.AsType[*limit.Refusal](err); !ok || r.RetryAfter != 40*time.Second {
-		t.Errorf("retry after %v, want 40s", err)
+	if r, ok := errors.AsType[*limit.Refusal](err); !ok || r.RetryAfter != 40*time.Second || !r.State.HasRate || r.State.RateLimit != 2 || r.State.RateRemaining != 0 || r.State.RateReset != 50*time.Second {
+		t.Errorf("refusal = %+v, want a retry after 40s and the whole limit in 50s", err)
 	}
 	wantCode(t, w.Limiter.Exhausted(context.Background(), k), "rate_limit_exceeded")
 	w.Clock.Advance(40 * time.Second)

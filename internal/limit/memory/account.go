@@ -48,6 +48,17 @@ func (a *account) recount() {
 // cost 0 a limit must have something left.
 func (a *account) check(k *gateway.Key, cost gateway.NanoUSD, now time.Time) error {
 	a.roll(now)
+	if k.RateLimitOverTime > 0 {
+		a.rateFor(k)
+	}
+	if r := a.refuse(k, cost, now); r != nil {
+		r.State = a.state(k, now)
+		return r
+	}
+	return nil
+}
+
+func (a *account) refuse(k *gateway.Key, cost gateway.NanoUSD, now time.Time) *limit.Refusal {
 	if k.MaxParallelRequests > 0 && len(a.open) >= k.MaxParallelRequests {
 		return &limit.Refusal{
 			Code: "rate_limit_exceeded", Scope: "key parallel requests", RetryAfter: time.Second,
@@ -55,7 +66,6 @@ func (a *account) check(k *gateway.Key, cost gateway.NanoUSD, now time.Time) err
 		}
 	}
 	if k.RateLimitOverTime > 0 {
-		a.rateFor(k)
 		if wait := a.rate.wait(now); wait > 0 {
 			return &limit.Refusal{
 				Code: "rate_limit_exceeded", Scope: "key rate limit", RetryAfter: wait, Reset: now.Add(wait),
@@ -105,13 +115,21 @@ func (a *account) reserve(l *Limiter, q limit.Request, now time.Time) *reservati
 	a.windowReserved += q.Cost
 	if q.Key.RateLimitOverTime > 0 {
 		a.rate.add(now)
-		r.state.HasRate = true
-		r.state.RateLimit = q.Key.RateLimitOverTime
-		r.state.RateRemaining = a.rate.remaining(now)
-		r.state.RateReset = a.rate.reset(now)
 	}
-	r.state.HasCost, r.state.CostRemaining = a.remaining(q.Key)
+	r.state = a.state(q.Key, now)
 	return r
+}
+
+func (a *account) state(k *gateway.Key, now time.Time) limit.State {
+	var s limit.State
+	if k.RateLimitOverTime > 0 {
+		s.HasRate = true
+		s.RateLimit = k.RateLimitOverTime
+		s.RateRemaining = a.rate.remaining(now)
+		s.RateReset = a.rate.reset(now)
+	}
+	s.HasCost, s.CostRemaining = a.remaining(k)
+	return s
 }
 
 func (a *account) remaining(k *gateway.Key) (has bool, left gateway.NanoUSD) {
