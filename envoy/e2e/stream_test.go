@@ -91,7 +91,7 @@ func TestCutStream(t *testing.T) {
 		chat:     `{"model":"gpt-4o-mini","stream":true,` + hello + `}`,
 		messages: `{"model":"claude-haiku-4-5","max_tokens":64,"stream":true,` + hello + `}`,
 	} {
-		a := e.post(t, path, body, "X-Fake-Cut", "900")
+		a := e.post(t, path, body, "X-Fake-Cut", "900", "X-Fake-Pace", "20ms")
 		if a.status != http.StatusOK || a.err == nil {
 			t.Errorf("%s: got %v, want a cut answer", path, a)
 		}

@@ -20,7 +20,7 @@ type fault struct {
 	gzip         bool          // x-fake-encoding: gzip; model fake-gzip
 	echo         bool          // x-fake-echo: credential repeats it in body and header; model fake-echo-credential
 	newline      string        // x-fake-newline: lf, crlf, cr ends the lines of a stream
-	comments     bool          // x-fake-comments: yes puts comment lines between events
+	comments     bool          // x-fake-comments: yes puts comment lines between the first events
 	errorAfter   int           // x-fake-error-after: 3 sends an error event after so many events
 	words        int           // x-fake-words: 100 makes the answer so long
 	cached       int64         // x-fake-cached-tokens: input read from the cache

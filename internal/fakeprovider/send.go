@@ -142,7 +142,7 @@ func (s *stream) add(name string, data []byte) {
 		nl = "\n"
 	}
 	var b bytes.Buffer
-	if s.x.fault.comments {
+	if s.x.fault.comments && len(s.events) < 3 {
 		b.WriteString(": keep-alive" + nl + nl)
 	}
 	if name != "" {
