@@ -2,6 +2,7 @@ package memory
 
 import (
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // account is how one key stands.
 type account struct {
 	mu      sync.Mutex
-	rate    *rate
+	rate    rate
 	open    map[string]*reservation // by request id
 	loaded  bool
 	loading chan struct{} // closed when the reading ends
@@ -37,9 +38,9 @@ func (a *account) roll(now time.Time) {
 func (a *account) recount() {
 	a.totalReserved, a.windowReserved = 0, 0
 	for _, r := range a.open {
-		a.totalReserved += r.cost
+		a.totalReserved = add(a.totalReserved, r.cost)
 		if !r.created.Before(a.windowStart) {
-			a.windowReserved += r.cost
+			a.windowReserved = add(a.windowReserved, r.cost)
 		}
 	}
 }
@@ -49,7 +50,7 @@ func (a *account) recount() {
 func (a *account) check(k *gateway.Key, cost gateway.NanoUSD, now time.Time) error {
 	a.roll(now)
 	if k.RateLimitOverTime > 0 {
-		a.rateFor(k)
+		a.rate.configure(k)
 	}
 	if r := a.refuse(k, cost, now); r != nil {
 		r.State = a.state(k, now)
@@ -134,10 +135,10 @@ func (a *account) state(k *gateway.Key, now time.Time) limit.State {
 
 func (a *account) remaining(k *gateway.Key) (has bool, left gateway.NanoUSD) {
 	if k.CostLimit > 0 {
-		has, left = true, k.CostLimit-a.total-a.totalReserved
+		has, left = true, k.CostLimit-add(a.total, a.totalReserved)
 	}
 	if k.CostLimitOverTime > 0 {
-		inWindow := k.CostLimitOverTime - a.window - a.windowReserved
+		inWindow := k.CostLimitOverTime - add(a.window, a.windowReserved)
 		if !has || inWindow < left {
 			left = inWindow
 		}
@@ -159,10 +160,18 @@ func (a *account) settle(r *reservation, cost gateway.NanoUSD) {
 	if !a.loaded && a.loading == nil {
 		return // whoever loads reads it from the ledger
 	}
-	a.total += cost
+	a.total = add(a.total, cost)
 	if inWindow || r.account == nil {
-		a.window += cost
+		a.window = add(a.window, cost)
 	}
+}
+
+// add does not overflow: a sum that wrapped around would open the limit.
+func add(a, b gateway.NanoUSD) gateway.NanoUSD {
+	if b > math.MaxInt64-a {
+		return math.MaxInt64
+	}
+	return a + b
 }
 
 // window is the UTC calendar window of this unit that holds now.

@@ -24,6 +24,9 @@ type Ledger interface {
 	Flush(ctx context.Context) error
 }
 
+// ledgerTimeout is how long the first request of a key may wait for its spend.
+const ledgerTimeout = 5 * time.Second
+
 // Limiter implements limit.Limiter. Events must be written before their
 // reservation is settled, or a limit set meanwhile could miss them.
 type Limiter struct {
@@ -69,6 +72,7 @@ func (l *Limiter) Reserve(ctx context.Context, r limit.Request) (limit.Reservati
 	if !limited(r.Key) {
 		return &reservation{limiter: l, keyID: r.Key.ID}, nil
 	}
+	r.Cost = max(r.Cost, 0)
 	if hasCost(r.Key) && !r.Bounded && !r.Key.AllowUnbounded {
 		return nil, &limit.Refusal{
 			Code: "cost_not_boundable", Scope: "key cost limit", Total: true,
@@ -139,20 +143,25 @@ func (l *Limiter) load(ctx context.Context, key *gateway.Key) (*account, error) 
 		if err == nil {
 			// Settled while we read: may be in the sums too. Counting twice
 			// refuses early, counting never would overspend.
-			a.total += total
-			a.window += inWindow
+			a.total = add(a.total, total)
+			a.window = add(a.window, inWindow)
 			a.loaded = true
 			a.recount()
 		}
 		close(done)
 		a.mu.Unlock()
 		if err != nil {
-			return nil, fmt.Errorf("read spend of key %s: %w", key.ID, err)
+			return nil, &gateway.Error{
+				Kind: gateway.Unavailable, Message: "the limits of this key cannot be checked now",
+				Err: fmt.Errorf("read spend of key %s: %w", key.ID, err),
+			}
 		}
 	}
 }
 
 func (l *Limiter) spent(ctx context.Context, key *gateway.Key, start time.Time) (total, inWindow gateway.NanoUSD, err error) {
+	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
+	defer cancel()
 	if err := l.ledger.Flush(ctx); err != nil {
 		return 0, 0, err
 	}
@@ -195,6 +204,6 @@ func (r *reservation) Settle(_ context.Context, cost gateway.NanoUSD) error {
 		return nil
 	}
 	r.settled = true
-	a.settle(r, cost)
+	a.settle(r, max(cost, 0))
 	return nil
 }

@@ -3,6 +3,7 @@ package memory_test
 import (
 	"testing"
 
+	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/limit/limittest"
 	"github.com/bricks-gateway/bricks/internal/limit/memory"
@@ -12,4 +13,23 @@ func TestConformance(t *testing.T) {
 	limittest.Run(t, func(_ testing.TB, c *limittest.Clock, l *limittest.Ledger) limit.Limiter {
 		return memory.New(l, c.Now)
 	})
+}
+
+// BenchmarkReserveAndSettle is what a request with all limits pays.
+func BenchmarkReserveAndSettle(b *testing.B) {
+	l := memory.New(&limittest.Ledger{}, nil)
+	k := &gateway.Key{
+		ID: "k", CostLimit: gateway.USD, CostLimitOverTime: gateway.USD, CostLimitUnit: gateway.Day,
+		RateLimitOverTime: 1 << 40, RateLimitUnit: gateway.Minute,
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		r, err := l.Reserve(b.Context(), limit.Request{ID: "r", Key: k, Cost: 1, Bounded: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := r.Settle(b.Context(), 0); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -6,24 +6,28 @@ import (
 	"github.com/bricks-gateway/bricks/internal/gateway"
 )
 
-// exactUpTo is the largest limit that is kept as an exact log of admissions.
-const exactUpTo = 100
+const (
+	// exactUpTo is the largest limit for which every admission is kept by itself.
+	exactUpTo = 1000
+	// subBuckets is into how many parts the window of a larger limit is cut.
+	subBuckets = 256
+)
 
-// subBuckets is how many parts a window of a larger limit has. The oldest part
-// counts whole, so no window admits more than the limit, and less than one part
-// in 128 of the traffic is refused too early.
-const subBuckets = 128
-
-// rate is a sliding window of admissions.
+// rate is a log of admissions over a sliding window.
+//
+// Beyond exactUpTo, admissions within one part of the window are kept together
+// and leave when the last of them does: no window admits more than the limit,
+// and a burst that comes back exactly one window later finds room.
 type rate struct {
 	limit  int64
 	length time.Duration
-
-	log []time.Time // oldest first; used up to exactUpTo
-
-	counts [subBuckets + 1]int64
-	newest int64 // number of the newest sub-bucket since the epoch
+	log    []admissions // oldest first
 	sum    int64
+}
+
+type admissions struct {
+	first, last time.Time
+	count       int64
 }
 
 func length(u gateway.Unit) time.Duration {
@@ -38,45 +42,25 @@ func length(u gateway.Unit) time.Duration {
 	return 24 * time.Hour
 }
 
-// rateFor makes a.rate fit the key's limit. A changed limit keeps what was
-// admitted where the window's shape allows it.
-func (a *account) rateFor(k *gateway.Key) {
-	w := length(k.RateLimitUnit)
-	if a.rate == nil || a.rate.length != w || (a.rate.limit <= exactUpTo) != (k.RateLimitOverTime <= exactUpTo) {
-		a.rate = &rate{length: w}
-	}
-	a.rate.limit = k.RateLimitOverTime
+// configure makes r fit the key's limit. What was admitted before still counts.
+func (r *rate) configure(k *gateway.Key) {
+	r.limit, r.length = k.RateLimitOverTime, length(k.RateLimitUnit)
 }
-
-func (r *rate) exact() bool { return r.limit <= exactUpTo }
-
-func (r *rate) part() time.Duration { return r.length / subBuckets }
 
 // forget drops what has left the window.
 func (r *rate) forget(now time.Time) {
-	if r.exact() {
-		i := 0
-		for i < len(r.log) && !now.Before(r.log[i].Add(r.length)) {
-			i++
-		}
-		r.log = r.log[i:]
-		return
+	i := 0
+	for i < len(r.log) && !now.Before(r.log[i].last.Add(r.length)) {
+		r.sum -= r.log[i].count
+		i++
 	}
-	current := now.UnixNano() / int64(r.part())
-	for steps := 0; r.newest < current && steps <= subBuckets; steps++ {
-		r.newest++
-		slot := &r.counts[r.newest%int64(len(r.counts))]
-		r.sum -= *slot
-		*slot = 0
+	if r.log = r.log[i:]; len(r.log) == 0 {
+		r.log = nil // an idle key costs no memory
 	}
-	r.newest = max(r.newest, current)
 }
 
 func (r *rate) used(now time.Time) int64 {
 	r.forget(now)
-	if r.exact() {
-		return int64(len(r.log))
-	}
 	return r.sum
 }
 
@@ -84,39 +68,39 @@ func (r *rate) remaining(now time.Time) int64 { return max(0, r.limit-r.used(now
 
 func (r *rate) add(now time.Time) {
 	r.forget(now)
-	if r.exact() {
-		r.log = append(r.log, now)
-		return
-	}
-	r.counts[r.newest%int64(len(r.counts))]++
 	r.sum++
+	if n := len(r.log); n > 0 {
+		newest := &r.log[n-1]
+		if now.Before(newest.last) {
+			now = newest.last // a clock that steps back must not reorder the log
+		}
+		if now.Equal(newest.last) || r.limit > exactUpTo && now.Before(newest.first.Add(r.length/subBuckets)) {
+			newest.last = now
+			newest.count++
+			return
+		}
+	}
+	r.log = append(r.log, admissions{now, now, 1})
 }
 
 // wait is how long until one more request fits; 0: now.
 func (r *rate) wait(now time.Time) time.Duration {
-	if r.used(now) < r.limit {
+	excess := r.used(now) - r.limit
+	if excess < 0 {
 		return 0
 	}
-	if r.exact() {
-		// After a lowered limit more than one has to leave.
-		return r.log[len(r.log)-int(r.limit)].Add(r.length).Sub(now)
-	}
-	excess := r.sum - r.limit
-	for n := r.newest - subBuckets; n <= r.newest; n++ {
-		if excess -= r.counts[((n%int64(len(r.counts)))+int64(len(r.counts)))%int64(len(r.counts))]; excess < 0 {
-			return max(time.Unix(0, (n+subBuckets+1)*int64(r.part())).Sub(now), time.Millisecond)
+	for _, a := range r.log {
+		if excess -= a.count; excess < 0 {
+			return a.last.Add(r.length).Sub(now)
 		}
 	}
-	return r.length
+	return r.length // limits are at least 1
 }
 
 // reset is how long until nothing of the window is used.
 func (r *rate) reset(now time.Time) time.Duration {
-	if r.exact() {
-		if len(r.log) == 0 {
-			return 0
-		}
-		return r.log[len(r.log)-1].Add(r.length).Sub(now)
+	if len(r.log) == 0 {
+		return 0
 	}
-	return time.Unix(0, (r.newest+subBuckets+1)*int64(r.part())).Sub(now)
+	return r.log[len(r.log)-1].last.Add(r.length).Sub(now)
 }
