@@ -139,6 +139,7 @@ func TestWhatAKeyMayNotDo(t *testing.T) {
 	named := `{"model":"gpt-4o-mini","user":"ann",` + hello + `}`
 	cases := map[string]refusalCase{
 		"path not among the key's":        {path: embeddings, body: `{"model":"text-embedding-3-small","input":"x"}`, key: paths, status: 403, code: "path_not_allowed"},
+		"path in escapes":                 {path: "/api/providers/openai/v1/%65mbeddings", body: `{"model":"text-embedding-3-small","input":"x"}`, key: paths, status: 403, code: "path_not_allowed"},
 		"path not among them, anthropic":  {path: messages, body: helloCall, key: paths, status: 403, code: "path_not_allowed"},
 		"model not among the key's":       {path: chat, body: helloChat, key: narrow, status: 403, code: "model_not_allowed"},
 		"model not among them, anthropic": {path: messages, body: helloCall, key: narrow, status: 403, code: "model_not_allowed"},

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,7 +17,9 @@ import (
 
 // Options configures a Gateway; the zero value works.
 type Options struct {
-	Args          []string // after `up`
+	// Serve runs `bricks serve`, and its Envoy is a child of the test instead.
+	Serve         bool
+	Args          []string // after the command
 	Env           []string // over the few variables that are handed on
 	AllowUpstream []string // host:port of upstreams that may be private and plain
 }
@@ -35,6 +36,7 @@ type Gateway struct {
 	done    chan struct{} // closed when the process has ended and its output is read
 	exit    error         // valid after done
 	logs    *logs
+	own     *exec.Cmd // Envoy, with Options.Serve
 }
 
 const startTimeout = time.Minute
@@ -52,6 +54,7 @@ func Start(t testing.TB, o Options) *Gateway {
 	g := &Gateway{t: t, options: o, envoy: envoy, DataDir: dir, logs: &logs{}}
 	t.Cleanup(func() {
 		g.stopAtEnd()
+		g.stopEnvoy()
 		if t.Failed() {
 			t.Logf("the gateway printed:\n%s", g.logs.tail(200))
 		}
@@ -59,7 +62,13 @@ func Start(t testing.TB, o Options) *Gateway {
 			t.Error(err)
 		}
 	})
+	if o.Serve {
+		g.Proxy = freeAddress(t)
+	}
 	g.Restart()
+	if o.Serve {
+		g.startEnvoy()
+	}
 	return g
 }
 
@@ -67,9 +76,13 @@ func Start(t testing.TB, o Options) *Gateway {
 // may change.
 func (g *Gateway) Restart() {
 	g.t.Helper()
+	command, proxy := "up", "127.0.0.1:0"
+	if g.options.Serve {
+		command, proxy = "serve", g.Proxy // where the Envoy that goes on running listens
+	}
 	args := []string{
-		"up", "--data-dir", g.DataDir, "--envoy-path", g.envoy, "--log-level", "debug",
-		"--admin-address=127.0.0.1:0", "--proxy-address=127.0.0.1:0", "--metrics-address=127.0.0.1:0",
+		command, "--data-dir", g.DataDir, "--envoy-path", g.envoy, "--log-level", "debug",
+		"--admin-address=127.0.0.1:0", "--proxy-address=" + proxy, "--metrics-address=127.0.0.1:0",
 	}
 	for _, a := range g.options.AllowUpstream {
 		args = append(args, "--allow-upstream", a)
@@ -159,6 +172,9 @@ func (g *Gateway) PID() int { return g.cmd.Process.Pid }
 
 // EnvoyPID is the id of the Envoy that runs now, 0 if none does.
 func (g *Gateway) EnvoyPID() int {
+	if g.own != nil {
+		return g.own.Process.Pid
+	}
 	for _, child := range children(g.t, g.PID()) {
 		if child.name == "envoy" {
 			return child.pid
@@ -170,7 +186,7 @@ func (g *Gateway) EnvoyPID() int {
 // EnvoyAdmin is host:port of Envoy's own admin interface.
 func (g *Gateway) EnvoyAdmin() string {
 	g.t.Helper()
-	b, err := os.ReadFile(filepath.Join(g.DataDir, "run", "envoy-admin"))
+	b, err := os.ReadFile(g.envoyAdminFile())
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -1,7 +1,10 @@
 package testenv
 
 import (
+	"net"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -60,4 +63,60 @@ func Eventually(t testing.TB, within time.Duration, what string, condition func(
 		case <-ticker.C:
 		}
 	}
+}
+
+// freeAddress is a host:port that nobody listens on now.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // nothing was accepted
+	return l.Addr().String()
+}
+
+// startEnvoy runs Envoy with the bootstrap that `bricks serve` wrote, and
+// returns when its listener answers.
+func (g *Gateway) startEnvoy() {
+	g.t.Helper()
+	run := filepath.Join(g.DataDir, "run")
+	// A copy of its own: the gateway's next start clears the directory.
+	bootstrap, err := os.ReadFile(filepath.Join(run, "bootstrap.json"))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	file := filepath.Join(g.DataDir, "envoy.json")
+	if err := os.WriteFile(file, bootstrap, 0o600); err != nil {
+		g.t.Fatal(err)
+	}
+	g.own = exec.Command(g.envoy, "--config-path", file, "--admin-address-path", g.envoyAdminFile(),
+		"--disable-hot-restart", "--concurrency", "2", "--log-level", "warning")
+	g.own.Stdout, g.own.Stderr = g.logs, g.logs
+	if err := g.own.Start(); err != nil {
+		g.t.Fatal(err)
+	}
+	Eventually(g.t, startTimeout, "Envoy serves", func() bool {
+		resp, err := http.Get("http://" + g.Proxy + "/healthz")
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+}
+
+func (g *Gateway) stopEnvoy() {
+	if g.own == nil {
+		return
+	}
+	_ = g.own.Process.Kill()
+	_ = g.own.Wait() // it was killed
+}
+
+func (g *Gateway) envoyAdminFile() string {
+	if g.options.Serve {
+		return filepath.Join(g.DataDir, "envoy-admin")
+	}
+	return filepath.Join(g.DataDir, "run", "envoy-admin")
 }

@@ -184,7 +184,7 @@ def internal_server_error_passes():
 @case
 def cut_stream_is_an_error():
     try:
-        text_of(chat(stream=True, extra_headers={"x-fake-cut": "700"}))
+        text_of(chat(stream=True, extra_headers={"x-fake-cut": "700", "x-fake-pace": "20ms"}))
     except Exception as e:  # the SDK hands through what its HTTP library raises
         equal("incomplete" in str(e) or "closed" in str(e), True)
         return

@@ -1,0 +1,116 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bricks-gateway/bricks/internal/fakeprovider"
+	"github.com/bricks-gateway/bricks/internal/testenv"
+)
+
+// suite is one official SDK with the suite for it. What runs it is named by a
+// variable, which scripts/test sets: an interpreter with the SDK installed, or,
+// for Node, the node_modules directory that holds it.
+type suite struct{ name, variable, script string }
+
+var suites = []suite{
+	{"openai for Python", "BRICKS_TEST_PYTHON", "python/openai_suite.py"},
+	{"anthropic 2 for Python", "BRICKS_TEST_PYTHON", "python/anthropic_suite.py"},
+	{"anthropic 1 for Python", "BRICKS_TEST_PYTHON_ANTHROPIC1", "python/anthropic_suite.py"},
+	{"openai for Node", "BRICKS_TEST_NODE_MODULES", "node/openai_suite.mjs"},
+}
+
+// TestClients runs the official SDKs through the gateway.
+func TestClients(t *testing.T) {
+	e := newEnv(t, testenv.Options{})
+	forbidden := e.newKey(testenv.Object{"allowedModels": []string{"none"}})
+	for _, s := range suites {
+		t.Run(s.name, func(t *testing.T) {
+			// A key of its own, or one suite would use up the other's limit.
+			limited := e.newKey(testenv.Object{"rateLimitOverTime": 1, "rateLimitUnit": "d"})
+			if a := e.send(t, "GET", models, "", bearer(limited)...); a.status != 200 {
+				t.Fatalf("got %v", a)
+			}
+			s.run(t, map[string]string{
+				"OPENAI_URL": "http://" + e.Proxy + "/api/providers/openai/v1", "ANTHROPIC_URL": "http://" + e.Proxy + "/api/providers/anthropic",
+				"OPENAI_KEY": e.key.Secret, "ANTHROPIC_KEY": e.key.Secret,
+				"FORBIDDEN_KEY": forbidden.Secret, "FORBIDDEN_MODEL": "gpt-4o-mini", "FORBIDDEN_CLAUDE": "claude-haiku-4-5",
+				"LIMITED_KEY": limited.Secret, "LIMITED_MODEL": "gpt-4o-mini", "LIMITED_CLAUDE": "claude-haiku-4-5",
+			})
+		})
+	}
+}
+
+// TestClientsWithoutTheGateway runs them against the fake itself: what it
+// answers must be the real APIs' shapes to those who know them best.
+func TestClientsWithoutTheGateway(t *testing.T) {
+	fake, err := fakeprovider.Start(fakeprovider.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = fake.Close() })
+	for _, s := range suites {
+		t.Run(s.name, func(t *testing.T) {
+			s.run(t, map[string]string{
+				"OPENAI_URL": fake.URL() + "/v1", "ANTHROPIC_URL": fake.URL(),
+				"OPENAI_KEY": fakeprovider.OpenAIKey, "ANTHROPIC_KEY": fakeprovider.AnthropicKey,
+				"FORBIDDEN_MODEL": "fake-403", "FORBIDDEN_CLAUDE": "fake-403", "LIMITED_MODEL": "fake-429", "LIMITED_CLAUDE": "fake-429",
+			})
+		})
+	}
+	if v := fake.Violations(); len(v) > 0 {
+		t.Errorf("the SDKs themselves send what the fake forbids: %q", v)
+	}
+}
+
+func (s suite) run(t *testing.T, settings map[string]string) {
+	t.Helper()
+	tool := os.Getenv(s.variable)
+	if tool == "" {
+		t.Skipf("the SDK is not installed: scripts/test installs it, or set %s", s.variable)
+	}
+	script, err := filepath.Abs(filepath.Join("clients", s.script))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, tool, script)
+	if s.variable == "BRICKS_TEST_NODE_MODULES" {
+		cmd = exec.CommandContext(ctx, "node", besideModules(t, script, tool))
+	}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "PYTHONDONTWRITEBYTECODE=1"}
+	for name, value := range settings {
+		cmd.Env = append(cmd.Env, "SUITE_"+name+"="+value)
+	}
+	out, err := cmd.CombinedOutput()
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if err != nil || !strings.HasSuffix(lines[len(lines)-1], " passed, 0 failed") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%s: %s", s.name, lines[len(lines)-1])
+}
+
+// besideModules copies script to where Node finds modules: Node looks beside
+// the script only.
+func besideModules(t *testing.T, script, modules string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(dir, filepath.Base(script))
+	if err := os.WriteFile(to, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
