@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,9 @@ import (
 	"github.com/bricks-gateway/bricks/internal/fakeprovider"
 	"github.com/bricks-gateway/bricks/internal/testenv"
 )
+
+// waitForEvents is how long what comes later may take.
+const waitForEvents = 10 * time.Second
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
@@ -108,12 +113,31 @@ func (e *env) checkNoLeak(t *testing.T) {
 		ids = append(ids, k.ID)
 	}
 	outputs["events"] = fmt.Sprint(e.Events(url.Values{"keyIds": ids}))
+	e.addFiles(t, outputs)
 	for name, text := range outputs {
 		for _, secret := range e.secrets {
 			if i := strings.Index(text, secret); i >= 0 {
 				t.Errorf("%s hold a secret: …%s", name, text[max(0, i-200):min(len(text), i+8)])
 			}
 		}
+	}
+}
+
+// addFiles adds what lies on disk: store, spool, bootstrap. In the secrets'
+// directory are the gateway's own keys only.
+func (e *env) addFiles(t *testing.T, outputs map[string]string) {
+	t.Helper()
+	err := filepath.WalkDir(e.DataDir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil // a socket, or a file that is gone by now
+		}
+		if b, err := os.ReadFile(path); err == nil {
+			outputs[path] = string(b)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 
