@@ -74,14 +74,17 @@ type Server struct {
 	discoveryv3.UnimplementedAggregatedDiscoveryServiceServer
 	logger *slog.Logger
 
+	ready chan struct{} // closed by the first Publish
+
 	mu       sync.Mutex
 	snapshot Snapshot
 	streams  map[*stream]struct{}
+	isReady  bool
 }
 
 // NewServer returns a server without resources.
 func NewServer(logger *slog.Logger) *Server {
-	return &Server{logger: logger, snapshot: Snapshot{}, streams: map[*stream]struct{}{}}
+	return &Server{logger: logger, ready: make(chan struct{}), snapshot: Snapshot{}, streams: map[*stream]struct{}{}}
 }
 
 // Register adds the server to g.
@@ -94,13 +97,24 @@ func (s *Server) Publish(snapshot Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.snapshot = snapshot
+	if !s.isReady {
+		s.isReady = true
+		close(s.ready)
+	}
 	for x := range s.streams {
 		x.poke()
 	}
 }
 
-// DeltaAggregatedResources serves one Envoy.
+// DeltaAggregatedResources serves one Envoy. It says nothing before the first
+// Publish: an Envoy that comes back to a control plane that has just started
+// would take an empty answer as the order to drop all that it has.
 func (s *Server) DeltaAggregatedResources(g discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
+	select {
+	case <-s.ready:
+	case <-g.Context().Done():
+		return g.Context().Err()
+	}
 	x := newStream(s)
 	s.mu.Lock()
 	s.streams[x] = struct{}{}

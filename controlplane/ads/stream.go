@@ -84,6 +84,10 @@ func (x *stream) request(r *discoveryv3.DeltaDiscoveryRequest) {
 		if name == "*" {
 			t.wildcard = false
 		}
+		if !t.wildcard {
+			delete(t.sent, name) // who subscribes again no longer has it
+			delete(t.nacked, name)
+		}
 	}
 	if r.ResponseNonce != "" && r.ResponseNonce == t.pending {
 		x.settle(t, r)
