@@ -15,19 +15,37 @@ import (
 // retryInterval is the pause after the store did not answer.
 const retryInterval = 200 * time.Millisecond
 
+// maxKeys bounds one update. A processor that comes back asks for all it knew:
+// in one piece the answer would pass gRPC's limit of 4 MiB, and a revocation
+// would wait for the whole of it.
+const maxKeys = 256
+
 // work is what one update tells of.
 type work struct {
 	keys     map[secrets.Digest]secrets.Digest
 	settings map[string]bool
-	mark     uint64
+	mark     uint64 // up to which changes are in it; 0: some are left for later
 }
 
-// take empties the dirty sets.
+// take moves work out of the dirty sets: changes before answers.
 func (x *stream) take() work {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	w := work{x.dirtyKeys, x.dirtySettings, x.marked}
-	x.dirtyKeys, x.dirtySettings = map[secrets.Digest]secrets.Digest{}, map[string]bool{}
+	w := work{keys: map[secrets.Digest]secrets.Digest{}, settings: x.dirtySettings}
+	x.dirtySettings = map[string]bool{}
+	for _, set := range []map[secrets.Digest]secrets.Digest{x.dirtyKeys, x.asked} {
+		for d, presented := range set {
+			if len(w.keys) == maxKeys {
+				x.poke()
+				break
+			}
+			w.keys[d] = presented
+			delete(set, d)
+		}
+	}
+	if len(x.dirtyKeys) == 0 {
+		w.mark = x.marked
+	}
 	return w
 }
 

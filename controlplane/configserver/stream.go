@@ -18,7 +18,8 @@ type stream struct {
 	mu            sync.Mutex
 	followed      map[secrets.Digest]secrets.Digest // digest in the store → digest as presented
 	usedSettings  map[string]bool                   // sent on this stream
-	dirtyKeys     map[secrets.Digest]secrets.Digest
+	asked         map[secrets.Digest]secrets.Digest // subscribed and not answered yet
+	dirtyKeys     map[secrets.Digest]secrets.Digest // changed since the last answer
 	dirtySettings map[string]bool
 	marked        uint64            // counts marks
 	sentMarks     map[uint64]uint64 // by nonce: the mark that an update covers
@@ -31,7 +32,7 @@ func newStream(s *Server, node string) *stream {
 	return &stream{
 		s: s, node: node, wake: make(chan struct{}, 1),
 		followed: map[secrets.Digest]secrets.Digest{}, usedSettings: map[string]bool{},
-		dirtyKeys: map[secrets.Digest]secrets.Digest{}, dirtySettings: map[string]bool{},
+		asked: map[secrets.Digest]secrets.Digest{}, dirtyKeys: map[secrets.Digest]secrets.Digest{}, dirtySettings: map[string]bool{},
 		sentMarks: map[uint64]uint64{}, changed: make(chan struct{}),
 	}
 }
@@ -52,10 +53,11 @@ func (x *stream) request(r *configv1.ConfigRequest) {
 	defer x.mu.Unlock()
 	for stored, presented := range subscribe {
 		x.followed[stored] = presented
-		x.dirtyKeys[stored] = presented
+		x.asked[stored] = presented
 	}
 	for stored := range unsubscribe {
 		delete(x.followed, stored)
+		delete(x.asked, stored)
 		delete(x.dirtyKeys, stored)
 	}
 	if len(subscribe) > 0 {
@@ -96,6 +98,7 @@ func (x *stream) mark(changes []store.Change) (mark uint64, touched bool) {
 		for _, d := range c.Digests {
 			if presented, ok := x.followed[d]; ok {
 				x.dirtyKeys[d] = presented
+				delete(x.asked, d)
 				touched = true
 			}
 		}
@@ -106,9 +109,13 @@ func (x *stream) mark(changes []store.Change) (mark uint64, touched bool) {
 	return x.marked, touched
 }
 
-// touch wakes the sender. It needs x.mu.
+// touch wakes the sender for something new. It needs x.mu.
 func (x *stream) touch() {
 	x.marked++
+	x.poke()
+}
+
+func (x *stream) poke() {
 	select {
 	case x.wake <- struct{}{}:
 	default:
