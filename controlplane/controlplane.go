@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,11 +48,24 @@ type Options struct {
 	PollInterval time.Duration
 }
 
-// ackTimeout is how long a change waits for those who have to take it.
-const ackTimeout = time.Second
-
-// resolveInterval is how often the hosts of settings are looked up again.
-const resolveInterval = 30 * time.Second
+const (
+	// ackTimeout is how long a change waits for those who have to take it.
+	ackTimeout = time.Second
+	// clusterTimeout is how much of it processors wait for the Envoys: an Envoy
+	// that hangs must not hold up a revocation.
+	clusterTimeout = 400 * time.Millisecond
+	// resolveInterval is how often the hosts of settings are looked up again,
+	// resolveRetry how soon when one of them is not known yet.
+	resolveInterval = 30 * time.Second
+	resolveRetry    = 2 * time.Second
+	// retireAfter is how long a cluster without a setting stays for processors
+	// that do not acknowledge that the setting is gone.
+	retireAfter = 30 * time.Second
+	// retireInterval is how often that is looked at.
+	retireInterval = 250 * time.Millisecond
+	// maxTold bounds the syncs whose acknowledgements are remembered.
+	maxTold = 1_000
+)
 
 // ControlPlane is safe for concurrent use.
 type ControlPlane struct {
@@ -60,11 +74,23 @@ type ControlPlane struct {
 	ads    *ads.Server
 	config *configserver.Server
 
-	syncing   chan struct{} // holds one token: syncs take turns
+	syncing chan struct{} // holds one token: syncs take turns
+	// Both need the token: since when published may hold more than goal, and
+	// whether it may.
+	retiredAt time.Time
+	retiring  bool
+
 	mu        sync.Mutex
 	applied   int64
 	published ads.Snapshot
-	missing   []string // of the last sync
+	goal      ads.Snapshot // published, without what is being retired
+	told      []told       // what processors may not have acknowledged yet
+}
+
+// told is what one sync told the processors.
+type told struct {
+	after   int64 // it is about revisions after this one
+	barrier configserver.Barrier
 }
 
 // New returns a control plane that has published nothing yet.
@@ -106,15 +132,16 @@ func (c *ControlPlane) CheckURL(raw string) error { return c.hosts.check(raw) }
 
 // Run publishes the store's state and follows its changes until ctx ends.
 func (c *ControlPlane) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Go(func() { c.resolve(ctx) })
+	defer wg.Wait()
 	watch := c.o.Store.Watch(ctx)
 	poll := time.NewTicker(c.o.PollInterval)
 	defer poll.Stop()
-	resolve := time.NewTicker(resolveInterval)
-	defer resolve.Stop()
+	retire := time.NewTicker(retireInterval)
+	defer retire.Stop()
+	c.trySync(ctx, false)
 	for {
-		if err := c.sync(ctx, false); err != nil && ctx.Err() == nil {
-			c.o.Logger.Error("changes not distributed, trying again", slog.Any("error", err))
-		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -122,11 +149,38 @@ func (c *ControlPlane) Run(ctx context.Context) error {
 			if !ok {
 				watch = nil
 			}
+			c.trySync(ctx, false)
 		case <-poll.C:
-		case <-resolve.C:
-			if err := c.sync(ctx, true); err != nil && ctx.Err() == nil {
-				c.o.Logger.Error("hosts not resolved again", slog.Any("error", err))
-			}
+			c.trySync(ctx, false)
+		case <-retire.C:
+			c.retire(ctx)
+		}
+	}
+}
+
+func (c *ControlPlane) trySync(ctx context.Context, again bool) {
+	if err := c.sync(ctx, again); err != nil && ctx.Err() == nil {
+		c.o.Logger.Error("changes not distributed, trying again", slog.Any("error", err))
+	}
+}
+
+// resolve keeps the addresses of settings' hosts fresh until ctx ends.
+func (c *ControlPlane) resolve(ctx context.Context) {
+	next := time.NewTimer(resolveRetry)
+	defer next.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-next.C:
+		}
+		settings, err := c.o.Store.Settings(ctx, nil)
+		resolved := err == nil && c.hosts.refresh(ctx, settings)
+		c.trySync(ctx, true)
+		if resolved {
+			next.Reset(resolveInterval)
+		} else {
+			next.Reset(resolveRetry)
 		}
 	}
 }
@@ -137,6 +191,8 @@ func (c *ControlPlane) Apply(ctx context.Context, revision int64) (unacknowledge
 	// A caller that hangs up must not leave a change half distributed.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*ackTimeout)
 	defer cancel()
+	wait, cancelWait := context.WithTimeout(ctx, ackTimeout)
+	defer cancelWait()
 	if !c.has(revision) {
 		if err := c.sync(ctx, false); err != nil {
 			c.o.Logger.Error("changes not distributed", slog.Any("error", err))
@@ -144,8 +200,17 @@ func (c *ControlPlane) Apply(ctx context.Context, revision int64) (unacknowledge
 		}
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.missing
+	// Not what is published: of that, something may be retired meanwhile.
+	goal, earlier := c.goal, slices.Clone(c.told)
+	c.mu.Unlock()
+	missing := c.ads.Wait(wait, goal)
+	for _, t := range earlier {
+		if t.after < revision {
+			missing = append(missing, t.barrier.Wait(wait)...)
+		}
+	}
+	slices.Sort(missing)
+	return slices.Compact(missing)
 }
 
 func (c *ControlPlane) has(revision int64) bool {
@@ -174,13 +239,20 @@ func (c *ControlPlane) sync(ctx context.Context, again bool) error {
 	if len(changes) == 0 && !again && !first {
 		return nil
 	}
-	missing, err := c.distribute(ctx, changes, first || again)
+	barrier, err := c.distribute(ctx, changes, first || again)
 	if err != nil {
 		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.applied, c.missing = revision, missing
+	c.applied = revision
+	if len(barrier) > 0 {
+		c.told = append(c.told, told{applied, barrier})
+		// A processor that reads but never acknowledges costs bounded memory.
+		if len(c.told) > maxTold {
+			c.told = slices.Delete(c.told, 0, len(c.told)-maxTold)
+		}
+	}
 	return nil
 }
 
@@ -202,30 +274,68 @@ func (c *ControlPlane) changes(ctx context.Context, applied int64) ([]store.Chan
 	return changes, revision, nil
 }
 
-// distribute tells everyone of changes, in the safe order.
-func (c *ControlPlane) distribute(ctx context.Context, changes []store.Change, clusters bool) (missing []string, err error) {
+// distribute tells everyone of changes, in the safe order. It waits for the
+// Envoys only, and only so long: who has to know waits without the token.
+func (c *ControlPlane) distribute(ctx context.Context, changes []store.Change, clusters bool) (configserver.Barrier, error) {
 	for _, change := range changes {
 		clusters = clusters || change.Kind == store.KindSetting
 	}
-	next := c.published
 	if clusters {
-		if next, err = c.snapshot(ctx); err != nil {
+		next, err := c.snapshot(ctx)
+		if err != nil {
 			return nil, err
 		}
+		// What is no longer wanted stays until no processor can name it.
+		c.publish(next.Merge(c.current()), next)
+		c.retiring, c.retiredAt = true, time.Now()
+		ctx, cancel := context.WithTimeout(ctx, clusterTimeout)
+		defer cancel()
+		c.ads.Wait(ctx, c.current())
 	}
-	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
-	defer cancel()
-	if clusters {
-		both := next.Merge(c.published)
-		c.ads.Publish(both)
-		missing = c.ads.Wait(ctx, both)
+	return c.config.Changed(changes), nil
+}
+
+func (c *ControlPlane) current() ads.Snapshot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.published
+}
+
+func (c *ControlPlane) publish(s, goal ads.Snapshot) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.published, c.goal = s, goal
+	c.ads.Publish(s)
+}
+
+// retire drops the clusters without a setting once every processor has
+// acknowledged all that it was told, or has had long enough for it.
+func (c *ControlPlane) retire(ctx context.Context) {
+	select {
+	case c.syncing <- struct{}{}:
+		defer func() { <-c.syncing }()
+	case <-ctx.Done():
+		return
 	}
-	missing = append(missing, c.config.Changed(changes).Wait(ctx)...)
-	if clusters {
-		c.ads.Publish(next)
-		c.published = next
+	settled := c.settled()
+	if !c.retiring || (!settled && time.Since(c.retiredAt) < retireAfter) {
+		return
 	}
-	return missing, nil
+	c.mu.Lock()
+	goal := c.goal
+	c.mu.Unlock()
+	c.publish(goal, goal)
+	c.retiring = false
+}
+
+// settled forgets what is acknowledged and reports whether all is.
+func (c *ControlPlane) settled() bool {
+	over, cancel := context.WithCancel(context.Background())
+	cancel() // waiting with it is asking
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = slices.DeleteFunc(c.told, func(t told) bool { return len(t.barrier.Wait(over)) == 0 })
+	return len(c.told) == 0
 }
 
 // snapshot builds Envoy's configuration from the store.

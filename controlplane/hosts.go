@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bricks-gateway/bricks/controlplane/xds"
@@ -21,7 +22,12 @@ type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
-const lookupTimeout = 2 * time.Second
+// A sync waits lookupTimeout for all hosts together, since revocations wait for
+// the sync; refresh, for which nothing waits, gives them refreshTimeout.
+const (
+	lookupTimeout  = 300 * time.Millisecond
+	refreshTimeout = 5 * time.Second
+)
 
 // hosts decides where settings may lead, against requests forged to reach the
 // inside of the network: hosts that settings name are resolved here, and only
@@ -31,19 +37,87 @@ type hosts struct {
 	allowed  allowed
 	resolver Resolver
 	logger   *slog.Logger
-	last     map[string][]netip.Addr // the last good answer by host
+
+	mu   sync.Mutex
+	last map[string][]netip.Addr // the last good answer by host
 }
 
 func newHosts(a allowed, r Resolver, logger *slog.Logger) *hosts {
 	if r == nil {
 		r = net.DefaultResolver
 	}
-	return &hosts{a, r, logger, map[string][]netip.Addr{}}
+	return &hosts{allowed: a, resolver: r, logger: logger, last: map[string][]netip.Addr{}}
 }
 
-// upstreams lists the origins that settings and the providers' defaults use.
-// Not safe for concurrent use.
+// upstreams lists the origins that settings and the providers' defaults use. It
+// looks all hosts up side by side.
 func (h *hosts) upstreams(ctx context.Context, settings []*gateway.ProviderSetting) []xds.Upstream {
+	byCluster := h.origins(settings)
+	out := make([]xds.Upstream, 0, len(byCluster))
+	for _, u := range byCluster {
+		out = append(out, u)
+	}
+	h.each(ctx, lookupTimeout, out, func(ctx context.Context, u *xds.Upstream) {
+		u.Addresses = h.addresses(ctx, u.Origin)
+	})
+	return out
+}
+
+// refresh looks all hosts of settings up with more patience than a sync has, so
+// that the next sync knows them. resolved says that none is left unknown.
+func (h *hosts) refresh(ctx context.Context, settings []*gateway.ProviderSetting) (resolved bool) {
+	var all []xds.Upstream
+	for _, u := range h.origins(settings) {
+		all = append(all, u)
+	}
+	h.each(ctx, refreshTimeout, all, func(ctx context.Context, u *xds.Upstream) {
+		if found, err := h.lookup(ctx, u.Origin.Host); err == nil {
+			h.keep(u.Origin.Host, found)
+		}
+	})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, u := range all {
+		if _, ok := h.last[u.Origin.Host]; !ok && !u.ByEnvoy {
+			return false
+		}
+	}
+	return true
+}
+
+// each calls f for every upstream that Envoy does not resolve, a few at a time.
+func (h *hosts) each(ctx context.Context, timeout time.Duration, all []xds.Upstream, f func(context.Context, *xds.Upstream)) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 32)
+	for i := range all {
+		if all[i].ByEnvoy {
+			continue
+		}
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			f(ctx, &all[i])
+		})
+	}
+	wg.Wait()
+}
+
+func (h *hosts) keep(host string, found []netip.Addr) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last[host] = found
+}
+
+func (h *hosts) known(host string) []netip.Addr {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last[host]
+}
+
+// origins are the upstreams by cluster, without their addresses.
+func (h *hosts) origins(settings []*gateway.ProviderSetting) map[string]xds.Upstream {
 	byCluster := map[string]xds.Upstream{}
 	for _, name := range provider.Names() {
 		p, _ := provider.Get(name)
@@ -59,14 +133,10 @@ func (h *hosts) upstreams(ctx context.Context, settings []*gateway.ProviderSetti
 			continue
 		}
 		if _, ok := byCluster[o.Cluster()]; !ok {
-			byCluster[o.Cluster()] = xds.Upstream{Origin: o, Addresses: h.addresses(ctx, o)}
+			byCluster[o.Cluster()] = xds.Upstream{Origin: o}
 		}
 	}
-	out := make([]xds.Upstream, 0, len(byCluster))
-	for _, u := range byCluster {
-		out = append(out, u)
-	}
-	return out
+	return byCluster
 }
 
 // addresses resolves and filters. A host that does not resolve right now keeps
@@ -75,14 +145,12 @@ func (h *hosts) addresses(ctx context.Context, o provider.Origin) []netip.Addr {
 	if o.Scheme != "https" && !h.allowed.plain(o) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
-	defer cancel()
 	found, err := h.lookup(ctx, o.Host)
 	if err != nil {
 		h.logger.Warn("host of a provider setting does not resolve", slog.String("host", o.Host), slog.Any("error", err))
-		found = h.last[o.Host]
+		found = h.known(o.Host)
 	} else {
-		h.last[o.Host] = found
+		h.keep(o.Host, found)
 	}
 	var good []netip.Addr
 	for _, a := range found {
