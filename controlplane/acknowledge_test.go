@@ -46,7 +46,9 @@ type fixture struct {
 	conn  *grpc.ClientConn
 }
 
-func setup(t *testing.T) *fixture {
+func setup(t *testing.T) *fixture { t.Helper(); return setupAt(t, 8002) }
+
+func setupAt(t *testing.T, port uint32) *fixture {
 	t.Helper()
 	ring, err := secrets.New(make([]byte, 32), slices.Repeat([]byte{1}, 32))
 	if err != nil {
@@ -60,7 +62,7 @@ func setup(t *testing.T) *fixture {
 	t.Cleanup(func() { _ = db.Close() })
 	plane, err := New(Options{
 		Store: db, Keyring: ring, Logger: logger, Resolver: hangs{}, PollInterval: time.Minute,
-		Listener: xds.ListenerConfig{Address: "127.0.0.1", Port: 8002},
+		Listener: xds.ListenerConfig{Address: "127.0.0.1", Port: port},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -108,23 +110,23 @@ func (f *fixture) apply(revision int64) (late []string, took time.Duration) {
 	return late, time.Since(start)
 }
 
-// envoy is a stand-in that keeps the clusters it was told of. It answers only
+// standIn is an Envoy that keeps the clusters it was told of. It answers only
 // while answering is set.
-type envoy struct {
+type standIn struct {
 	mu        sync.Mutex
 	answering bool
 	clusters  map[string]bool
 	changed   chan struct{}
 }
 
-func (f *fixture) envoy(answering bool) *envoy {
+func (f *fixture) envoy(answering bool) *standIn {
 	f.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	stream, err := discoveryv3.NewAggregatedDiscoveryServiceClient(f.conn).DeltaAggregatedResources(ctx)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	e := &envoy{answering: answering, clusters: map[string]bool{}, changed: make(chan struct{}, 100)}
+	e := &standIn{answering: answering, clusters: map[string]bool{}, changed: make(chan struct{}, 100)}
 	if err := stream.Send(&discoveryv3.DeltaDiscoveryRequest{Node: &corev3.Node{Id: "envoy-1"}, TypeUrl: resourcev3.ClusterType}); err != nil {
 		f.t.Fatal(err)
 	}
@@ -159,7 +161,7 @@ func (f *fixture) envoy(answering bool) *envoy {
 }
 
 // await waits until the Envoy has the cluster, or has it no longer.
-func (e *envoy) await(t *testing.T, cluster string, want bool) {
+func (e *standIn) await(t *testing.T, cluster string, want bool) {
 	t.Helper()
 	timeout := time.After(4 * time.Second)
 	for {
@@ -178,7 +180,7 @@ func (e *envoy) await(t *testing.T, cluster string, want bool) {
 }
 
 // keeps fails when the cluster goes within d.
-func (e *envoy) keeps(t *testing.T, cluster string, d time.Duration) {
+func (e *standIn) keeps(t *testing.T, cluster string, d time.Duration) {
 	t.Helper()
 	timeout := time.After(d)
 	for {
