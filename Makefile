@@ -53,7 +53,9 @@ check: generate lint race ## Fail when generated code is stale, then lint and ra
 	git diff --exit-code -- proto
 
 bench: build ## Compare bare Envoy, a no-op ext_proc and the gateway
-	go run ./internal/bench
+	@[ -n "$$ENVOY_PATH" ] || command -v envoy >/dev/null || $(MAKE) --no-print-directory envoy
+	go build -o bin/bench ./internal/bench
+	bin/bench -json bin/bench.json
 
 fuzz: ## Run every fuzz target for FUZZTIME
 	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's/^\(.*\)\/[^/]*:func /\1 /' | while read -r dir name; do \

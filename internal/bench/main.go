@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/bricks-gateway/bricks/envoy"
 )
 
 var loads = []load{
@@ -27,7 +29,7 @@ func main() {
 }
 
 func bench() error {
-	envoy := flag.String("envoy", "", "path of the Envoy binary")
+	explicit := flag.String("envoy", os.Getenv("ENVOY_PATH"), "path of the Envoy binary; found as the gateway finds it if empty")
 	bricks := flag.String("bricks", "bin/bricks", "path of the gateway's binary")
 	rounds := flag.Int("rounds", 5, "interleaved rounds")
 	out := flag.String("json", "", "file for the figures as JSON")
@@ -38,12 +40,16 @@ func bench() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	binary, _, err := envoy.Locate(ctx, *explicit)
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	targets, err := setUp(ctx, *envoy, *bricks, dir)
+	targets, err := setUp(ctx, binary, *bricks, dir)
 	if err != nil {
 		return err
 	}

@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -17,6 +20,9 @@ const (
 	bareName    = "bare Envoy"
 	noopName    = "no-op ext_proc"
 	gatewayName = "gateway"
+	// With a PostgreSQL to use, the gateway is measured on that too.
+	postgresName     = "gateway, PostgreSQL"
+	postgresVariable = "BRICKS_TEST_POSTGRES"
 )
 
 // setUp starts the provider and the three set-ups.
@@ -43,19 +49,48 @@ func setUp(ctx context.Context, envoy, bricks, dir string) ([]target, error) {
 		return nil, err
 	}
 	filtered.url += "/v1/chat/completions"
-	gateway, err := startGateway(ctx, envoy, bricks, filepath.Join(dir, "data"), upstream)
+	gateway, err := startGateway(ctx, gatewayName, envoy, bricks, filepath.Join(dir, "data"), upstream, nil)
 	if err != nil {
 		return nil, err
 	}
-	return []target{bare, filtered, gateway}, nil
+	targets := []target{bare, filtered, gateway}
+	if raw := os.Getenv(postgresVariable); raw != "" {
+		variables, err := postgresVariables(raw)
+		if err != nil {
+			return nil, err
+		}
+		onPostgres, err := startGateway(ctx, postgresName, envoy, bricks, filepath.Join(dir, "data-postgres"), upstream, variables)
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, onPostgres)
+	}
+	return targets, nil
+}
+
+// postgresVariables turns a postgres:// URL into the gateway's own variables.
+func postgresVariables(raw string) ([]string, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", postgresVariable, err)
+	}
+	password, _ := u.User.Password()
+	secret := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("p"), 32))
+	other := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("e"), 32))
+	return []string{
+		"POSTGRESQL_HOSTS=" + u.Hostname(), "POSTGRESQL_PORT=" + u.Port(), "POSTGRESQL_USERNAME=" + u.User.Username(),
+		"POSTGRESQL_PASSWORD=" + password, "POSTGRESQL_DB_NAME=" + strings.TrimPrefix(u.Path, "/"),
+		"BRICKS_PEPPER=" + secret, "BRICKS_ENCRYPTION_KEY=" + other,
+	}, nil
 }
 
 // startGateway runs `bricks up` and makes a setting and a key in it.
-func startGateway(ctx context.Context, envoy, bricks, dataDir string, upstream int) (target, error) {
-	t := target{name: gatewayName}
+func startGateway(ctx context.Context, name, envoy, bricks, dataDir string, upstream int, variables []string) (target, error) {
+	t := target{name: name}
 	cmd := exec.CommandContext(ctx, bricks, "up", "--data-dir", dataDir, "--envoy-path", envoy, "--log-level", "error",
 		"--admin-address", "127.0.0.1:0", "--proxy-address", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0",
 		"--allow-upstream", fmt.Sprintf("127.0.0.1:%d", upstream))
+	cmd.Env = append(os.Environ(), variables...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
