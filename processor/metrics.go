@@ -18,6 +18,7 @@ type metrics struct {
 	unanswered  prometheus.Counter
 	spoolErrors prometheus.Counter
 	panics      prometheus.Counter
+	timeouts    prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -35,9 +36,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		unanswered:  counter("bricks_unanswered_requests_total", "Forwarded requests that ended without an answer."),
 		spoolErrors: counter("bricks_spool_errors_total", "Event records that could not be written at once."),
 		panics:      counter("bricks_panics_total", "Requests that ended in a panic."),
+		timeouts:    counter("bricks_silent_answers_total", "Answers that were cut because nothing came for as long as the client would wait."),
 	}
 	if r != nil {
-		r.MustRegister(m.requests, m.refused, m.tokens, m.unpriced, m.unanswered, m.spoolErrors, m.panics)
+		r.MustRegister(m.timeouts, m.requests, m.refused, m.tokens, m.unpriced, m.unanswered, m.spoolErrors, m.panics)
 	}
 	return m
 }

@@ -10,6 +10,7 @@ package processor
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime/debug"
 	"time"
@@ -98,8 +99,13 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err 
 		}
 		x.finish()
 	}()
+	next := receiver{stream: stream}
 	for {
-		req, err := stream.Recv()
+		req, err := next.receive(x.gap())
+		if errors.Is(err, errSilent) {
+			s.metrics.timeouts.Inc()
+			return status.Error(codes.DeadlineExceeded, err.Error())
+		}
 		if err != nil {
 			x.streamErr = err
 			return nil // Envoy's end of the stream, by EOF or by cancelling it

@@ -46,6 +46,7 @@ func (s *system) startControlPlane(ctx context.Context) error {
 			TLSCertFile:  s.config.ProxyTLSCert,
 			TLSKeyFile:   s.config.ProxyTLSKey,
 			MaxBodyBytes: maxBody,
+			IdleTimeout:  s.config.ProxyTimeout,
 			CAFile:       systemCertificates(),
 		},
 	})

@@ -33,7 +33,7 @@ func routeConfiguration(c ListenerConfig) (*routev3.RouteConfiguration, error) {
 		VirtualHosts: []*routev3.VirtualHost{{
 			Name:                   "proxy",
 			Domains:                []string{"*"},
-			Routes:                 []*routev3.Route{health, upstreamRoute()},
+			Routes:                 []*routev3.Route{health, upstreamRoute(c.IdleTimeout)},
 			RequestBodyBufferLimit: wrapperspb.UInt64(uint64(c.MaxBodyBytes)),
 		}},
 	}, nil
@@ -61,14 +61,14 @@ func healthRoute() (*routev3.Route, error) {
 	}, nil
 }
 
-func upstreamRoute() *routev3.Route {
+func upstreamRoute(idle time.Duration) *routev3.Route {
 	return &routev3.Route{
 		Name:  "upstream",
 		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
 		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
 			ClusterSpecifier: &routev3.RouteAction_ClusterHeader{ClusterHeader: ClusterHeader},
 			Timeout:          durationpb.New(0), // a stream of tokens may be long
-			IdleTimeout:      durationpb.New(streamIdleTimeout),
+			IdleTimeout:      durationpb.New(idle),
 			// Only what cannot have reached the provider: a second call costs money.
 			RetryPolicy: &routev3.RetryPolicy{
 				RetryOn:    "connect-failure,refused-stream,reset-before-request",

@@ -21,6 +21,7 @@ const (
 const (
 	DefaultMaxBodyBytes   = 10 << 20
 	DefaultMessageTimeout = 5 * time.Second
+	DefaultIdleTimeout    = 10 * time.Minute
 )
 
 // ListenerConfig is what an operator decides about the proxy's listener and the
@@ -36,6 +37,9 @@ type ListenerConfig struct {
 	// MessageTimeout is how long the processor may take to answer one message;
 	// DefaultMessageTimeout if 0.
 	MessageTimeout time.Duration
+	// IdleTimeout is the longest silence between the parts of a request or its
+	// answer; DefaultIdleTimeout if 0.
+	IdleTimeout time.Duration
 	// CAFile holds the certificates that upstreams are checked against; the
 	// system's own store, as Envoy finds it, if empty.
 	CAFile string
@@ -65,6 +69,9 @@ func (s State) normal() State {
 	}
 	if s.Listener.MessageTimeout == 0 {
 		s.Listener.MessageTimeout = DefaultMessageTimeout
+	}
+	if s.Listener.IdleTimeout == 0 {
+		s.Listener.IdleTimeout = DefaultIdleTimeout
 	}
 	s.Upstreams = slices.Clone(s.Upstreams)
 	for i := range s.Upstreams {
