@@ -93,7 +93,7 @@ func (s suite) run(t *testing.T, settings map[string]string) {
 	if err != nil || !strings.HasSuffix(lines[len(lines)-1], " passed, 0 failed") {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	t.Logf("%s: %s", s.name, lines[len(lines)-1])
+	t.Logf("measured: %s: %s", s.name, lines[len(lines)-1])
 }
 
 // besideModules copies script to where Node finds modules: Node looks beside

@@ -174,7 +174,7 @@ func TestChangesAreInForceWhenTheyAreAnswered(t *testing.T) {
 		}
 		expect("deleted key", rotated, 401)
 	}
-	t.Logf("%d rounds of 6 changes and requests took %v", rounds, time.Since(start).Round(time.Millisecond))
+	t.Logf("measured: %d rounds of 6 changes and requests took %v", rounds, time.Since(start).Round(time.Millisecond))
 
 	second, err := fakeprovider.Start(fakeprovider.Options{OpenAIKeys: []string{"sk-second-credential-0123456789"}})
 	if err != nil {

@@ -60,7 +60,7 @@ func TestProcessorDown(t *testing.T) {
 		testenv.Eventually(t, 5*time.Second, "requests are served", func() bool {
 			return e.post(t, chat, helloChat).status == http.StatusOK
 		})
-		t.Logf("serving %v after the processor was ready", time.Since(start).Round(time.Millisecond))
+		t.Logf("measured: serving %v after the processor was ready", time.Since(start).Round(time.Millisecond))
 	})
 	t.Run("stopped, not dead", func(t *testing.T) {
 		if err := syscall.Kill(e.PID(), syscall.SIGSTOP); err != nil {
@@ -110,7 +110,7 @@ func TestEnvoyKilled(t *testing.T) {
 			a, err := e.try(t.Context(), http.MethodPost, chat, helloChat)
 			return err == nil && a.status == http.StatusOK && e.EnvoyPID() != pid
 		})
-		t.Logf("serving %v after the kill", time.Since(start).Round(time.Millisecond))
+		t.Logf("measured: serving %v after the kill", time.Since(start).Round(time.Millisecond))
 	}
 }
 

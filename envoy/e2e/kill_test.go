@@ -84,7 +84,7 @@ func TestKilledUnderLoad(t *testing.T) {
 			t.Errorf("request %s cost %s, want %s", userOf(t, r), ev.Cost, want)
 		}
 	}
-	t.Logf("%d rounds: the provider saw %d requests, %d of them were interrupted, %d events", rounds, len(seen), interrupted, len(ids))
+	t.Logf("measured: %d rounds: the provider saw %d requests, %d of them were interrupted, %d events", rounds, len(seen), interrupted, len(ids))
 }
 
 // load sends one request after the other until the gateway is gone. Each names
