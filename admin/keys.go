@@ -32,7 +32,7 @@ type keySearch struct {
 	KeyIDs      optional[[]string] `json:"keyIds,omitzero" maxItems:"1000" doc:"Only these keys."`
 	Tags        optional[[]string] `json:"tags,omitzero" maxItems:"100" doc:"Only keys that carry all of these tags."`
 	Name        optional[string]   `json:"name,omitzero" maxLength:"256" doc:"Only keys with this text in their name."`
-	Revoked     *bool              `json:"revoked,omitempty" nullable:"true" doc:"Only keys that are, or are not, marked revoked."`
+	Revoked     *bool              `json:"revoked,omitempty" nullable:"true" doc:"Only keys that are, or are not, revoked or expired."`
 	Limit       optional[int64]    `json:"limit,omitzero" minimum:"0" maximum:"1000" doc:"Most keys in the answer; 0 or absent: 1000."`
 	Offset      optional[int64]    `json:"offset,omitzero" minimum:"0" maximum:"1000000000" doc:"Keys to skip."`
 	Order       optional[string]   `json:"order,omitzero" enum:"asc,desc" doc:"By creation time; absent: desc."`

@@ -181,7 +181,8 @@ func (s *Store) Keys(ctx context.Context, f KeyFilter) (keys []*gateway.Key, tot
 		where.add("EXISTS (SELECT 1 FROM key_settings ks JOIN settings st ON st.id = ks.setting_id WHERE ks.key_id = keys.id AND st.provider = ?)", text(f.Provider))
 	}
 	if f.Revoked != nil {
-		where.add("revoked = ?", *f.Revoked)
+		// An expired key is as good as revoked, whether or not anyone marked it.
+		where.add("(revoked OR (expires_at <> 0 AND expires_at <= ?)) = ?", s.now().Unix(), *f.Revoked)
 	}
 	page, err := limitOffset(f.Limit, f.Offset)
 	if err != nil {

@@ -117,7 +117,17 @@ func keyFilters(t *testing.T, s *store.Store) {
 	one := addKey(t, s, gateway.Key{Name: "one", Tags: []string{"a", "b"}, SettingIDs: []string{openai.ID, anthropic.ID}})
 	addKey(t, s, gateway.Key{Name: "two", Tags: []string{"b"}, SettingIDs: []string{anthropic.ID}})
 	addKey(t, s, gateway.Key{Name: "ÄRGER 100%", Tags: []string{`"`, "b?"}, Revoked: true})
+	ended := addKey(t, s, gateway.Key{Name: "ended", ExpiresAt: time.Unix(1_000_000_000, 0).UTC()})
 	yes, no := true, false
+	if keys, _, err := s.Keys(t.Context(), store.KeyFilter{IDs: []string{ended.ID}, Revoked: &yes}); err != nil || len(keys) != 1 {
+		t.Errorf("an expired key among the revoked: %d, %v; want 1", len(keys), err)
+	}
+	if keys, _, err := s.Keys(t.Context(), store.KeyFilter{IDs: []string{ended.ID}, Revoked: &no}); err != nil || len(keys) != 0 {
+		t.Errorf("an expired key among the others: %d, %v; want none", len(keys), err)
+	}
+	if _, err := s.DeleteKey(t.Context(), ended.ID); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name   string
 		filter store.KeyFilter
