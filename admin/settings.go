@@ -15,7 +15,9 @@ import (
 
 const (
 	settingsPath = "/api/provider-settings"
-	paramURL     = "url" // key of gateway.ProviderSetting.Params
+	// Keys of gateway.ProviderSetting.Params.
+	paramURL        = "url"
+	paramAuthScheme = "authScheme"
 )
 
 // settingValues is the member `setting`. The credential has two names in the
@@ -24,6 +26,7 @@ type settingValues struct {
 	APIKey      optional[string] `json:"apiKey,omitzero" maxLength:"4096" writeOnly:"true" doc:"The provider's credential. Never shown again."`
 	APIKeyAlias optional[string] `json:"apikey,omitzero" maxLength:"4096" writeOnly:"true" doc:"Another name of apiKey."`
 	URL         optional[string] `json:"url,omitzero" maxLength:"2048" doc:"Where the provider is: an origin with an optional path prefix. null or empty: the provider's own."`
+	AuthScheme  optional[string] `json:"authScheme,omitzero" maxLength:"16" doc:"How the credential is sent to Anthropic: x-api-key (null or empty mean the same) or bearer, for OAuth tokens and some compatible servers."`
 }
 
 // SettingFields are the members that create and change a setting alike. The
@@ -57,7 +60,8 @@ type settingPatch struct {
 }
 
 type settingShown struct {
-	URL string `json:"url,omitempty" doc:"Where the provider is, when it is not the provider's own address."`
+	URL        string `json:"url,omitempty" doc:"Where the provider is, when it is not the provider's own address."`
+	AuthScheme string `json:"authScheme,omitempty" doc:"How the credential is sent, when it is not the provider's usual way."`
 }
 
 type settingAnswer struct {
@@ -220,19 +224,35 @@ func (v settingValues) merge(a *api, s *gateway.ProviderSetting) (faults []fault
 	case key.Set && !visibleASCII(text):
 		faults = append(faults, fault{Pointer: "/setting/apiKey", Detail: "must be printable ASCII without blanks, because it is sent in a header"})
 	}
-	if !v.URL.Set {
-		return faults
-	}
+	return append(faults, v.mergeParams(a, s)...)
+}
+
+func (v settingValues) mergeParams(a *api, s *gateway.ProviderSetting) (faults []fault) {
 	s.Params = maps.Clone(s.Params)
 	if s.Params == nil {
 		s.Params = map[string]string{}
 	}
-	delete(s.Params, paramURL)
-	if v.URL.Value != "" {
-		s.Params[paramURL] = v.URL.Value
-		if err := a.checkURL(v.URL.Value); err != nil {
-			faults = append(faults, fault{Pointer: "/setting/url", Detail: err.Error()})
+	if v.URL.Set {
+		delete(s.Params, paramURL)
+		if v.URL.Value != "" {
+			s.Params[paramURL] = v.URL.Value
+			if err := a.checkURL(v.URL.Value); err != nil {
+				faults = append(faults, fault{Pointer: "/setting/url", Detail: err.Error()})
+			}
 		}
+	}
+	if !v.AuthScheme.Set {
+		return faults
+	}
+	delete(s.Params, paramAuthScheme)
+	switch {
+	case v.AuthScheme.Value == "" || v.AuthScheme.Value == "x-api-key":
+	case v.AuthScheme.Value != "bearer":
+		faults = append(faults, fault{Pointer: "/setting/authScheme", Detail: "must be x-api-key or bearer"})
+	case s.Provider != "anthropic":
+		faults = append(faults, fault{Pointer: "/setting/authScheme", Detail: "is for anthropic only"})
+	default:
+		s.Params[paramAuthScheme] = v.AuthScheme.Value
 	}
 	return faults
 }
@@ -281,7 +301,7 @@ func newSettingAnswer(s *gateway.ProviderSetting) settingAnswer {
 	return settingAnswer{
 		ID: s.ID, CreatedAt: s.CreatedAt.Unix(), UpdatedAt: s.UpdatedAt.Unix(),
 		Provider: s.Provider, Name: s.Name,
-		Setting:       settingShown{URL: s.Params[paramURL]},
+		Setting:       settingShown{URL: s.Params[paramURL], AuthScheme: s.Params[paramAuthScheme]},
 		APIKeyMask:    s.APIKey.Mask(),
 		AllowedModels: distinct(s.AllowedModels),
 	}

@@ -161,3 +161,17 @@ func TestUnacknowledged(t *testing.T) {
 		}
 	}
 }
+
+func TestAuthScheme(t *testing.T) {
+	f := newFixture(t)
+	made := f.want(f.do("POST", settingsPath, `{"provider":"anthropic","setting":{"apiKey":"sk-0123456789abcdef","authScheme":"bearer"}}`), 200)
+	if got := made.at("setting", "authScheme"); got != "bearer" {
+		t.Errorf("setting.authScheme %v, want bearer", got)
+	}
+	back := f.want(f.do("PATCH", settingsPath+"/"+made.str("id"), `{"setting":{"authScheme":"x-api-key"}}`), 200)
+	if got := back.at("setting", "authScheme"); got != nil {
+		t.Errorf("setting.authScheme %v, want none", got)
+	}
+	f.want(f.do("PATCH", settingsPath+"/"+made.str("id"), `{"setting":{"authScheme":"basic"}}`), 400)
+	f.want(f.do("POST", settingsPath, `{"provider":"openai","setting":{"apiKey":"sk-0123456789abcdef","authScheme":"bearer"}}`), 400)
+}

@@ -22,7 +22,9 @@ type answer struct {
 	takeOutUsage bool // the usage in the stream was asked for by us alone
 	scanner      sse.Scanner
 	body         []byte // of an answer that is no stream, up to maxAnswer
+	size         int64  // of the whole body
 	truncated    bool
+	withheld     bool // answered by us in its place
 	reading      provider.Reading
 	events       int64 // stream events with data: our estimate of output tokens
 	marked       bool  // the stream's own end marker passed
@@ -65,7 +67,7 @@ func (x *exchange) responseHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processi
 		x.phase = phaseAnswering
 		if r := x.unreadable(encoding); r != nil {
 			x.event.Status = r.status
-			x.answer.ended = true
+			x.answer.ended, x.answer.withheld = true, true
 			return x.immediate(r)
 		}
 		x.answer.sse = strings.HasPrefix(contentType, "text/event-stream")
@@ -148,6 +150,7 @@ func (x *exchange) responseBody(b *extprocv3.HttpBody) *extprocv3.ProcessingResp
 }
 
 func (x *exchange) keepBody(chunk []byte) {
+	x.answer.size += int64(len(chunk))
 	if x.match.Endpoint.Meter == provider.MeterNone || x.answer.truncated {
 		return
 	}

@@ -322,8 +322,11 @@ func TestEventsOfHowAnAnswerEnded(t *testing.T) {
 		{"refused by the provider", io.EOF, []*extprocv3.ProcessingRequest{
 			chatHeaders(), requestBody(chat), responseHeaders(":status", "429", "content-type", "application/json"), responseBody(true, `{"error":{}}`),
 		}, gateway.Event{Status: 429}},
-		{"no answer at all", io.EOF, []*extprocv3.ProcessingRequest{chatHeaders(), requestBody(chat)},
-			gateway.Event{Status: 499, Estimated: true, Incomplete: true}},
+		{"no answer at all: 32 bytes are 8 tokens at 2500", io.EOF, []*extprocv3.ProcessingRequest{chatHeaders(), requestBody(chat)},
+			gateway.Event{Status: 499, Cost: 20_000, Estimated: true, Incomplete: true, Usage: gateway.Usage{InputTokens: 8}}},
+		{"the client left right after the end marker", io.EOF, []*extprocv3.ProcessingRequest{
+			chatHeaders(), requestBody(stream), sse, responseBody(false, chunk+usage+"data: [DONE]\n\n"),
+		}, gateway.Event{Status: 200, Cost: 147_500, Usage: gateway.Usage{InputTokens: 19, OutputTokens: 10}}},
 	}
 	for _, tt := range tests {
 		w := newWorld()

@@ -54,11 +54,12 @@ func (x *exchange) measure() {
 	if e.Status == 0 {
 		e.Status = a.status
 	}
-	complete := a.ended && (!a.sse || a.marked || x.match.Endpoint.Meter == provider.MeterNone)
+	metered := x.match.Endpoint.Meter != provider.MeterNone
+	complete := a.ended && !(a.sse && metered) || a.marked
 	e.Incomplete = !complete
 	// Envoy half-closes the stream when the client leaves and resets it at the
 	// end of an exchange or when the provider breaks off.
-	if !a.ended && (errors.Is(x.streamErr, io.EOF) || e.Status == 0) {
+	if !complete && !a.ended && (errors.Is(x.streamErr, io.EOF) || e.Status == 0) {
 		e.Status = statusClientGone
 	}
 }
@@ -80,9 +81,15 @@ func (x *exchange) price() {
 	switch {
 	case a.status >= 400 && !a.reading.HasCost:
 		return // refused by the provider: nothing was billed
-	case x.phase == phaseForwarded:
-		// No answer came: the provider may have worked all the same.
-		e.Cost, e.Estimated = reservedCost, true
+	case x.phase == phaseForwarded || a.withheld:
+		// No answer came, or none that can be read: the provider may have worked
+		// all the same.
+		e.Estimated = true
+		if hasCostLimit(x.key) {
+			e.Cost = reservedCost // the limit holds whatever happened
+		} else {
+			x.estimate()
+		}
 	case !a.reading.HasCost || a.reading.Invalid || (a.sse && !a.marked):
 		x.estimate()
 	}
@@ -95,9 +102,7 @@ func (x *exchange) price() {
 		return
 	}
 	e.PriceStatus = gateway.Priced
-	if x.phase != phaseForwarded {
-		e.Cost = price.Cost(e.Usage)
-	}
+	e.Cost = max(e.Cost, price.Cost(e.Usage))
 }
 
 // estimate replaces missing usage by a documented guess: a token for every four
@@ -111,7 +116,7 @@ func (x *exchange) estimate() {
 	if a.sse {
 		u.OutputTokens = max(u.OutputTokens, a.events)
 	} else if u.OutputTokens == 0 && x.match.Endpoint.Operation != "embeddings" {
-		u.OutputTokens = (int64(len(a.body)) + 3) / 4
+		u.OutputTokens = (a.size + 3) / 4
 	}
 }
 
