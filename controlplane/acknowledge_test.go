@@ -202,7 +202,6 @@ func (e *standIn) keeps(t *testing.T, cluster string, d time.Duration) {
 type processor struct {
 	mu   sync.Mutex
 	acks bool
-	last *configv1.ConfigUpdate
 	got  chan *configv1.ConfigUpdate
 	ack  func(nonce uint64)
 }

@@ -44,7 +44,7 @@ func ParseOrigin(raw string) (Origin, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Opaque != "" || u.Hostname() == "" {
-		return Origin{}, errors.New("url must look like https://host[:port][/prefix]")
+		return Origin{}, errors.New("url must be an origin with an optional path, such as https://host:8443/prefix")
 	}
 	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(raw, "#") {
 		return Origin{}, errors.New("url must have no user, query or fragment")
@@ -56,7 +56,7 @@ func ParseOrigin(raw string) (Origin, error) {
 	case "http":
 		o.Port = 80
 	default:
-		return Origin{}, errors.New("url must start with https:// (or http:// for an allowed upstream)")
+		return Origin{}, errors.New("url must start with https, or with http for an allowed upstream")
 	}
 	if u.Port() != "" {
 		if o.Port, err = strconv.Atoi(u.Port()); err != nil || o.Port < 1 || o.Port > 65535 {
@@ -65,7 +65,7 @@ func ParseOrigin(raw string) (Origin, error) {
 	}
 	o.Prefix = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/v1")
 	if o.Prefix != "" && !plain(o.Prefix) {
-		return Origin{}, errors.New("url has a path with characters other than letters, digits and /-_.:")
+		return Origin{}, errors.New("url has a path with characters other than letters, digits and slash, dash, underscore, dot and colon")
 	}
 	return o, nil
 }
