@@ -389,3 +389,43 @@ func TestALimiterThatCannotSayRefuses(t *testing.T) {
 		t.Errorf("an error of the limiter: status = %d, want 503", status)
 	}
 }
+
+// cancelledStream ends by its context, as a completed exchange does.
+type cancelledStream struct {
+	envoy
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+func (c *cancelledStream) Context() context.Context { return c.ctx }
+
+func (c *cancelledStream) Recv() (*extprocv3.ProcessingRequest, error) {
+	// Not envoy's: that one looks at the answers, which another goroutine sends.
+	if len(c.messages) == 0 {
+		c.cancel()
+		return nil, c.end
+	}
+	m := c.messages[0]
+	c.messages = c.messages[1:]
+	return m, nil
+}
+
+func TestARequestTimeoutDoesNotOutliveTheExchange(t *testing.T) {
+	for range 50 { // the end arrives by two ways at once
+		w := newWorld()
+		c := &cancelledStream{envoy: envoy{end: context.Canceled, messages: []*extprocv3.ProcessingRequest{
+			chatHeaders("x-request-timeout", "10m"), requestBody(chat), responseHeaders(":status", "200", "content-type", "application/json"),
+			responseBody(true, `{"model":"gpt-4o","usage":{"prompt_tokens":19,"completion_tokens":10}}`),
+		}}}
+		c.ctx, c.cancel = context.WithCancel(context.Background())
+		s := processor.New(processor.Options{
+			Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.Default(), Logger: slog.New(slog.DiscardHandler), Timeout: time.Hour,
+		})
+		if err := s.Process(c); err != nil {
+			t.Fatal(err)
+		}
+		if len(w.finals) != 1 || w.finals[0].Incomplete || w.finals[0].Cost != 147_500 {
+			t.Fatalf("events = %+v", w.finals)
+		}
+	}
+}

@@ -32,16 +32,19 @@ func (r *receiver) receive(gap time.Duration) (*extprocv3.ProcessingRequest, err
 		r.messages = make(chan received)
 		go r.pump()
 	}
-	if gap == 0 {
-		m := <-r.messages
-		return m.req, m.err
+	var silent <-chan time.Time // never, without a gap
+	if gap > 0 {
+		t := time.NewTimer(gap)
+		defer t.Stop()
+		silent = t.C
 	}
-	t := time.NewTimer(gap)
-	defer t.Stop()
 	select {
 	case m := <-r.messages:
 		return m.req, m.err
-	case <-t.C:
+	case <-r.stream.Context().Done():
+		// The goroutine may have seen this first, and be gone without a word.
+		return nil, r.stream.Context().Err()
+	case <-silent:
 		return nil, errSilent
 	}
 }
