@@ -128,6 +128,8 @@ def learn(output, known):
 def check(known):
     if not known.get("answer", "").startswith("You said: "):
         sys.exit("the README's call got no answer")
+    if not known.get("streamed", "").strip().endswith("data: [DONE]"):
+        sys.exit("the README's stream did not come to its end")
     if known.get("events", "0") == "0":
         sys.exit("the README's last command shows no event")
 
