@@ -113,6 +113,10 @@ func (c *call) readBounds(m jsonscan.Member, e *provider.Endpoint, fail func(par
 	}
 }
 
+// estimatedInput guesses the input's tokens where nobody reports them: one for
+// every four bytes of the body.
+func (c *call) estimatedInput() int64 { return (c.size + 3) / 4 }
+
 // holdsMedia reports whether the body may refer to input that it does not
 // spell out. It looks for the part types' names anywhere, and takes an escaped
 // letter, which honest encoders do not write, as a hidden name: a false alarm

@@ -167,26 +167,34 @@ func (x *exchange) upstreamHeaders() *extprocv3.HeaderMutation {
 	return mutation
 }
 
-// reserve asks the limiter: may this request go on, and for how much.
+// reserve asks the limiter: may this request go on, and for how much. The event
+// then holds what an interrupted request is booked at.
 func (x *exchange) reserve() *refusal {
 	request := limit.Request{ID: x.event.ID, Key: x.key, Bounded: true}
-	billable := x.match.Endpoint.Meter != provider.MeterNone
-	if hasCostLimit(x.key) && billable {
-		price, ok := x.s.o.Prices.Lookup(x.match.Provider.Name, x.call.model)
-		if !ok {
+	x.event.PriceStatus = gateway.Free
+	if x.match.Endpoint.Meter != provider.MeterNone {
+		price, priced := x.s.o.Prices.Lookup(x.match.Provider.Name, x.call.model)
+		switch {
+		case hasCostLimit(x.key) && !priced:
 			return &refusal{
 				http.StatusForbidden, "cost_not_boundable",
 				"model " + clip(x.call.model) + " has no known price, and this key has a cost limit", "model", 0, nil,
 			}
+		case hasCostLimit(x.key):
+			request.Cost, request.Bounded = x.call.bound(price, x.match.Endpoint)
+			x.event.Cost, x.event.PriceStatus = request.Cost, gateway.Priced
+		case priced:
+			x.event.Cost, x.event.PriceStatus = price.Cost(gateway.Usage{InputTokens: x.call.estimatedInput()}), gateway.Priced
+		default:
+			x.event.PriceStatus = gateway.Unpriced
 		}
-		request.Cost, request.Bounded = x.call.bound(price, x.match.Endpoint)
 	}
 	reservation, err := x.s.o.Limiter.Reserve(x.ctx, request)
 	if err != nil {
+		x.event.Cost = 0
 		return limitRefusal(err)
 	}
 	x.reserved = reservation
-	x.event.Cost = request.Cost
 	return nil
 }
 

@@ -212,7 +212,8 @@ func TestTheCredentialLeavesAfterTheIntentWithThePhasesInForce(t *testing.T) {
 	if holds(answers[:1]) || !holds(answers[1:]) {
 		t.Error("the credential is not in the body answer alone")
 	}
-	if len(w.intents) != 1 || w.intents[0].ID != "event-1" {
+	// 32 bytes are 8 tokens at 2500: what the request is booked at if its end is lost.
+	if len(w.intents) != 1 || w.intents[0].ID != "event-1" || w.intents[0].Cost != 20_000 || w.intents[0].PriceStatus != gateway.Priced {
 		t.Errorf("intents = %+v", w.intents)
 	}
 	got := map[string]string{}

@@ -10,6 +10,7 @@ import (
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 
+	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/provider"
 )
@@ -51,7 +52,7 @@ func (x *exchange) refuse(r *refusal) *extprocv3.ProcessingResponse {
 	if x.key != nil {
 		x.event.Status = r.status
 		x.event.RefusalCode = r.code
-		x.event.PriceStatus = "free"
+		x.event.PriceStatus = gateway.Free
 		x.event.Latency = time.Since(x.start)
 		x.event.RefusedCount = 1
 		x.s.refusals.add(&x.event)

@@ -111,7 +111,7 @@ func (x *exchange) estimate() {
 	a, u := &x.answer, &x.event.Usage
 	x.event.Estimated = true
 	if u.InputTokens == 0 {
-		u.InputTokens = (x.call.size + 3) / 4
+		u.InputTokens = x.call.estimatedInput()
 	}
 	if a.sse {
 		u.OutputTokens = max(u.OutputTokens, a.events)
