@@ -240,6 +240,10 @@ func (c *ControlPlane) sync(ctx context.Context, again bool) error {
 		return nil
 	}
 	barrier, err := c.distribute(ctx, changes, first || again)
+	if first && err == nil {
+		// Streams may have been answered before, and a change have come since.
+		barrier = c.config.Resync()
+	}
 	if err != nil {
 		return err
 	}

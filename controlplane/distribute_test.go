@@ -33,6 +33,17 @@ type plane struct {
 
 func start(t testing.TB) *plane {
 	t.Helper()
+	p := connected(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return p
+}
+
+// connected is a control plane that takes streams and has not begun to sync.
+func connected(t testing.TB) *plane {
+	t.Helper()
 	keyring := storetest.Keyring(t)
 	db, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "bricks.db"), store.Options{Keyring: keyring})
 	if err != nil {
@@ -49,12 +60,7 @@ func start(t testing.TB) *plane {
 	g := grpc.NewServer()
 	c.Register(g)
 	go func() { _ = g.Serve(p.listener) }()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- c.Run(ctx) }()
 	t.Cleanup(func() {
-		cancel()
-		<-done
 		g.Stop()
 		if err := db.Close(); err != nil {
 			t.Error(err)
@@ -171,6 +177,20 @@ func TestAWriteIsInForceWhenApplyReturns(t *testing.T) {
 	p.apply(revision)
 	if got, kind := look(t, b, "new-key-1"); kind != gateway.Unauthorized {
 		t.Errorf("after deletion: %+v, %s", got, kind)
+	}
+}
+
+// A processor is told "no such key" before the control plane's first sync, and
+// the key is made before it too: the sync has no earlier revision to compare with.
+func TestAChangeBeforeTheFirstSyncIsNotLost(t *testing.T) {
+	p := connected(t)
+	c := p.processor("early")
+	if k, kind := look(t, c, "early-key"); kind != gateway.Unauthorized {
+		t.Fatalf("unknown key = %+v, %s", k, kind)
+	}
+	p.key("early-key")
+	if _, kind := look(t, c, "early-key"); kind != "" {
+		t.Errorf("a key made before the first sync is %s", kind)
 	}
 }
 

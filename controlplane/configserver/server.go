@@ -94,6 +94,21 @@ func (s *Server) Changed(changes []store.Change) Barrier {
 	return b
 }
 
+// Resync marks all that is followed on every stream. It is for a control plane
+// that begins: it cannot know which changes came after what these streams were
+// told.
+func (s *Server) Resync() Barrier {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := Barrier{}
+	for x := range s.streams {
+		if mark, touched := x.markAll(); touched {
+			b[x] = mark
+		}
+	}
+	return b
+}
+
 // Barrier waits for the streams that a change touched.
 type Barrier map[*stream]uint64
 

@@ -109,6 +109,22 @@ func (x *stream) mark(changes []store.Change) (mark uint64, touched bool) {
 	return x.marked, touched
 }
 
+// markAll notes everything that this stream follows.
+func (x *stream) markAll() (mark uint64, touched bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for d, presented := range x.followed {
+		x.dirtyKeys[d] = presented
+	}
+	for id := range x.usedSettings {
+		x.dirtySettings[id] = true
+	}
+	if touched = len(x.followed) > 0; touched {
+		x.touch()
+	}
+	return x.marked, touched
+}
+
 // touch wakes the sender for something new. It needs x.mu.
 func (x *stream) touch() {
 	x.marked++
