@@ -72,6 +72,11 @@ func setupAt(t *testing.T, port uint32) *fixture {
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(l) }()
 	t.Cleanup(func() { g.Stop(); <-served })
+	// The first sync resends all that is followed: these tests count updates, so
+	// it comes before any stream.
+	if err := plane.sync(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ran := make(chan error, 1)
 	go func() { ran <- plane.Run(ctx) }()
