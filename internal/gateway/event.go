@@ -32,7 +32,8 @@ type Event struct {
 	ID        string // UUID
 	CreatedAt time.Time
 	KeyID     string
-	Tags      []string // the key's tags at the time
+	Accounts  []AccountID // of the users whose limits applied; the key's own is not in it
+	Tags      []string    // the key's tags at the time
 	SettingID string
 	Provider  string
 	Path      string // the public path
