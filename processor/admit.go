@@ -2,10 +2,7 @@ package processor
 
 import (
 	"errors"
-	"fmt"
-	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +25,10 @@ var (
 		RequestHeaderMode: filterv3.ProcessingMode_SEND, RequestBodyMode: filterv3.ProcessingMode_NONE,
 		ResponseHeaderMode: filterv3.ProcessingMode_SEND, ResponseBodyMode: filterv3.ProcessingMode_STREAMED,
 	}
+	modeHeadersOnly = &filterv3.ProcessingMode{
+		RequestHeaderMode: filterv3.ProcessingMode_SEND, RequestBodyMode: filterv3.ProcessingMode_NONE,
+		ResponseHeaderMode: filterv3.ProcessingMode_SEND, ResponseBodyMode: filterv3.ProcessingMode_NONE,
+	}
 )
 
 // requestHeaders runs every check that needs no body, so that a refused upload
@@ -42,9 +43,13 @@ func (x *exchange) requestHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processin
 		return x.refuse(r)
 	}
 	x.phase, x.answerPhases = phaseAdmitted, true
-	if x.match.Endpoint.Body == provider.NoBody {
+	if !x.readsBody(h.EndOfStream) {
+		x.call.factor = 1
 		resp := x.forward(nil)
 		resp.ModeOverride = modeWithoutBody
+		if x.answerUnread() {
+			resp.ModeOverride = modeHeadersOnly
+		}
 		return resp
 	}
 	return &extprocv3.ProcessingResponse{
@@ -136,38 +141,6 @@ func matchRule(rule, path string) bool {
 		}
 	}
 	return true
-}
-
-// checkContent refuses bodies that cannot be read, before they are uploaded.
-func (x *exchange) checkContent(endOfStream bool) *refusal {
-	if x.match.Endpoint.Body == provider.NoBody {
-		if !endOfStream {
-			return invalid("this endpoint takes no body", "")
-		}
-		return nil
-	}
-	if endOfStream {
-		return invalid("a JSON body is required", "")
-	}
-	if x.in.contentType != "" {
-		if t, _, err := mime.ParseMediaType(x.in.contentType); err != nil || t != "application/json" {
-			return &refusal{http.StatusUnsupportedMediaType, "unsupported_media_type", "content-type must be application/json", "", 0, nil}
-		}
-	}
-	if e := x.in.contentEncoding; e != "" && !strings.EqualFold(e, "identity") {
-		return &refusal{http.StatusUnsupportedMediaType, "unsupported_media_type", "content-encoding must be identity", "", 0, nil}
-	}
-	if n, err := strconv.ParseInt(x.in.contentLength, 10, 64); err == nil && n > int64(x.s.o.MaxBody) {
-		return x.tooLarge()
-	}
-	return nil
-}
-
-func (x *exchange) tooLarge() *refusal {
-	return &refusal{
-		http.StatusRequestEntityTooLarge, "request_too_large",
-		fmt.Sprintf("the body may have at most %d bytes", x.s.o.MaxBody), "", 0, nil,
-	}
 }
 
 func limitRefusal(err error) *refusal {

@@ -62,7 +62,7 @@ func (x *exchange) responseHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processi
 			mutation.RemoveHeaders = append(mutation.RemoveHeaders, v.Key)
 		}
 	}
-	x.answer.ended = h.EndOfStream
+	x.answer.ended = h.EndOfStream || x.match.Endpoint != nil && x.key != nil && x.answerUnread()
 	if x.phase == phaseForwarded {
 		x.phase = phaseAnswering
 		if r := x.unreadable(encoding); r != nil {
@@ -71,6 +71,9 @@ func (x *exchange) responseHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processi
 			return x.immediate(r)
 		}
 		x.answer.sse = strings.HasPrefix(contentType, "text/event-stream")
+		if x.match.Endpoint.Meter == provider.MeterImages {
+			x.answer.scanner.Limit = maxAnswer // an image in one event
+		}
 		x.answer.scrub = scrubber{secret: []byte(x.setting.APIKey.Reveal())}
 		mutation.RemoveHeaders = append(mutation.RemoveHeaders, dropped...)
 		mutation.SetHeaders = append(mutation.SetHeaders, set("x-content-type-options", "nosniff"))
@@ -151,7 +154,7 @@ func (x *exchange) responseBody(b *extprocv3.HttpBody) *extprocv3.ProcessingResp
 
 func (x *exchange) keepBody(chunk []byte) {
 	x.answer.size += int64(len(chunk))
-	if x.match.Endpoint.Meter == provider.MeterNone || x.answer.truncated {
+	if m := x.match.Endpoint.Meter; m == provider.MeterNone || m == provider.MeterSpeech || x.answer.truncated {
 		return
 	}
 	if len(x.answer.body)+len(chunk) > maxAnswer {
@@ -193,7 +196,6 @@ func (x *exchange) readEvent(e sse.Event) {
 	if meter.Ended(e.Name, e.Data) {
 		a.marked = true
 		a.events--
-		return
 	}
 	meter.ReadEvent(&a.reading, e.Data)
 }

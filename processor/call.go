@@ -21,6 +21,9 @@ type call struct {
 	streamOptions jsonscan.Member
 	includeUsage  jsonscan.Member // of stream_options
 	usageAsked    bool            // the client itself asked for usage in the stream
+
+	pieces
+	unseen bool // names input that is kept elsewhere
 }
 
 const maxOutput = math.MaxInt32
@@ -44,10 +47,10 @@ func readCall(body []byte, e *provider.Endpoint) (call, *refusal) {
 	if bad != nil {
 		return c, bad
 	}
-	if c.model == "" {
+	if c.model == "" && !e.ModelOptional {
 		return c, invalid("model is required", "model")
 	}
-	c.opaque = holdsMedia(body)
+	c.opaque = c.unseen || holdsMedia(body)
 	return c, nil
 }
 
@@ -86,6 +89,7 @@ func (c *call) readMember(m jsonscan.Member, e *provider.Endpoint, fail func(par
 		}
 	default:
 		c.readBounds(m, e, fail)
+		c.readPiece(m, e, fail)
 	}
 }
 
@@ -103,7 +107,9 @@ func (c *call) readBounds(m jsonscan.Member, e *provider.Endpoint, fail func(par
 		}
 	}
 	for _, name := range e.OutputFactors {
-		if m.Name == name {
+		if m.Name == name && name == "prompt" {
+			c.factor *= listLength(m)
+		} else if m.Name == name {
 			n, ok := m.Int(1 << 16)
 			if !ok || n < 1 {
 				fail(name, "must be a whole number from 1 to 65536")

@@ -33,10 +33,10 @@ var removed = []string{
 
 // requestBody decides on the body; what passes is forwarded.
 func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
-	if len(body) > x.s.o.MaxBody {
+	if len(body) > x.maxBody() {
 		return x.refuse(x.tooLarge())
 	}
-	c, r := readCall(body, x.match.Endpoint)
+	c, r := x.read(body)
 	x.call = c
 	x.event.RequestModel, x.event.Streamed = c.model, c.stream
 	if r == nil {
@@ -81,12 +81,16 @@ func (x *exchange) fitting() []*configcache.Setting {
 
 // chooseModel narrows the settings to those that allow the model.
 func (x *exchange) chooseModel() *refusal {
-	allows := func(models []string) bool { return len(models) == 0 || slices.Contains(models, x.call.model) }
-	if allows(x.key.AllowedModels) {
-		x.settings = slices.DeleteFunc(x.settings, func(s *configcache.Setting) bool { return !allows(s.AllowedModels) })
-		if len(x.settings) > 0 {
-			return nil
-		}
+	if x.call.model == "" && !x.match.Endpoint.Bills() {
+		return nil
+	}
+	allows := func(models []string, model string) bool { return len(models) == 0 || slices.Contains(models, model) }
+	x.settings = slices.DeleteFunc(x.settings, func(s *configcache.Setting) bool {
+		model := provider.ModelOf(&s.ProviderSetting, x.call.model)
+		return !allows(x.key.AllowedModels, model) || !allows(s.AllowedModels, model)
+	})
+	if len(x.settings) > 0 {
+		return nil
 	}
 	return &refusal{http.StatusForbidden, "model_not_allowed", "this key may not use model " + clip(x.call.model), "model", 0, nil}
 }
@@ -113,6 +117,7 @@ func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 	}
 	x.setting = x.s.rotations.pick(x.key, x.settings)
 	x.event.SettingID = x.setting.ID
+	x.useModel()
 	if r := x.reserve(); r != nil {
 		return x.refuse(r)
 	}
@@ -130,7 +135,7 @@ func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 			RequestHeaders: &extprocv3.HeadersResponse{Response: common},
 		}}
 	}
-	if e := x.match.Endpoint; x.call.stream && e.StreamUsage && !x.call.usageAsked {
+	if x.asksUsage() {
 		changed := x.call.withUsage(body)
 		x.answer.takeOutUsage = true
 		common.BodyMutation = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: changed}}
@@ -143,16 +148,15 @@ func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 
 // upstreamHeaders rewrites the request for the provider.
 func (x *exchange) upstreamHeaders() *extprocv3.HeaderMutation {
-	path := x.setting.PathPrefix + x.match.Path
-	if x.in.query != "" {
-		path += "?" + x.in.query
-	}
 	mutation := &extprocv3.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{
-		set(":path", path),
+		set(":path", x.upstreamPath()),
 		set(":authority", x.setting.Authority),
 		set(clusterHeader, x.setting.Cluster),
 		set("x-envoy-upstream-rq-per-try-timeout-ms", strconv.FormatInt(max(1, x.firstByteTimeout().Milliseconds()), 10)),
 	}}
+	if x.match.Method != x.in.method {
+		mutation.SetHeaders = append(mutation.SetHeaders, set(":method", x.match.Method))
+	}
 	credential := x.match.Provider.Credential(provider.Credential{
 		APIKey: x.setting.APIKey, Params: x.setting.Params, ClientVersion: x.in.anthropicVersion,
 	})
@@ -172,7 +176,12 @@ func (x *exchange) upstreamHeaders() *extprocv3.HeaderMutation {
 func (x *exchange) reserve() *refusal {
 	request := limit.Request{ID: x.event.ID, Key: x.key, Bounded: true}
 	x.event.PriceStatus = gateway.Free
-	if x.match.Endpoint.Meter != provider.MeterNone {
+	switch {
+	case x.unbounded():
+		request.Bounded, x.event.PriceStatus = false, gateway.Unpriced
+	case x.match.Endpoint.Meter.ByUnit():
+		x.boundUnits(&request)
+	case x.match.Endpoint.Meter != provider.MeterNone:
 		price, priced := x.s.o.Prices.Lookup(x.match.Provider.Name, x.call.model)
 		switch {
 		case hasCostLimit(x.key) && !priced:

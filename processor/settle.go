@@ -71,6 +71,9 @@ func (x *exchange) price() {
 	reservedCost := e.Cost
 	e.Cost, e.PriceStatus = 0, gateway.Free
 	if meter == provider.MeterNone {
+		if x.match.Endpoint.Unbounded && a.status < 400 {
+			e.PriceStatus = gateway.Unpriced // it bills later
+		}
 		return
 	}
 	if !a.sse && len(a.body) > 0 {
@@ -81,6 +84,12 @@ func (x *exchange) price() {
 	switch {
 	case a.status >= 400 && !a.reading.HasCost:
 		return // refused by the provider: nothing was billed
+	case x.unbounded() && !a.reading.HasCost:
+		e.PriceStatus = gateway.Unpriced // it works on, and bills later
+		return
+	case meter.ByUnit():
+		x.priceUnits(reservedCost)
+		return
 	case x.phase == phaseForwarded || a.withheld:
 		// No answer came, or none that can be read: the provider may have worked
 		// all the same.

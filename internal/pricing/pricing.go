@@ -17,6 +17,7 @@ var list []byte
 // Table holds prices by model. It does not change and is safe for concurrent use.
 type Table struct {
 	prices map[string]*Price
+	units  map[string]*UnitPrice
 }
 
 // Default returns the embedded price list, read at the first call.
@@ -30,10 +31,13 @@ var Default = sync.OnceValue(func() *Table {
 
 // Parse reads a price list: an object of models, each an object of prices.
 func Parse(data []byte) (*Table, error) {
-	t := &Table{prices: make(map[string]*Price, 5000)}
+	t := &Table{prices: make(map[string]*Price, 5000), units: map[string]*UnitPrice{}}
 	var bad error
 	err := jsonscan.Object(data, func(m jsonscan.Member) bool {
 		p, err := parsePrice(m.Value)
+		if err == nil {
+			err = t.addUnits(m.Name, m.Value)
+		}
 		if err != nil {
 			bad = fmt.Errorf("price of %s: %w", m.Name, err)
 			return false

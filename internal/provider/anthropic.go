@@ -16,8 +16,23 @@ var anthropic = Provider{
 			Meter: MeterAnthropic, Streams: true, OutputLimits: []string{"max_tokens"},
 		},
 		{Method: "POST", Path: "/v1/messages/count_tokens", Operation: "count_tokens", Body: JSONBody},
-		{Method: "GET", Path: "/v1/models", Operation: "list_models"},
-		{Method: "GET", Path: "/v1/models/{model}", Operation: "get_model"},
+		{
+			Method: "POST", Path: "/v1/complete", Operation: "text_completion", Body: JSONBody,
+			Meter: MeterComplete, Streams: true, OutputLimits: []string{"max_tokens_to_sample"},
+		},
+		get("/v1/messages/batches", "list_batches"),
+		later(post("/v1/messages/batches", "create_batch")),
+		get("/v1/messages/batches/{batch_id}", "get_batch"),
+		remove("/v1/messages/batches/{batch_id}", "delete_batch"),
+		act("/v1/messages/batches/{batch_id}/cancel", "cancel_batch"),
+		download("/v1/messages/batches/{batch_id}/results", "get_batch_results"),
+		listModels,
+		getModel,
+		get("/v1/files", "list_files"),
+		upload("/v1/files", "create_file"),
+		get("/v1/files/{file_id}", "get_file"),
+		remove("/v1/files/{file_id}", "delete_file"),
+		download("/v1/files/{file_id}/content", "get_file_content"),
 	},
 	Credential: anthropicCredential,
 }
@@ -27,7 +42,7 @@ var anthropic = Provider{
 // servers).
 func anthropicCredential(c Credential) []Header {
 	headers := []Header{{"x-api-key", c.APIKey}}
-	if c.Params["authScheme"] == "bearer" {
+	if c.Params[ParamAuthScheme] == "bearer" {
 		headers[0] = bearer(c.APIKey)
 	}
 	if c.ClientVersion == "" {

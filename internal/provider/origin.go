@@ -22,9 +22,17 @@ type Origin struct {
 	Given bool
 }
 
-// OriginOf returns where s's requests go: its url, else the provider's own.
+// OriginOf returns where s's requests go: its url, else its Azure resource, else
+// the provider's own.
 func OriginOf(s *gateway.ProviderSetting) (Origin, error) {
-	if raw := s.Params["url"]; raw != "" {
+	raw := s.Params[ParamURL]
+	if resource := s.Params[ParamResourceName]; raw == "" && s.Provider == azure.Name && resource != "" {
+		if !resourceName(resource) {
+			return Origin{}, errors.New("resourceName is not the name of a resource")
+		}
+		raw = azureOrigin(resource)
+	}
+	if raw != "" {
 		o, err := ParseOrigin(raw)
 		o.Given = true
 		return o, err
@@ -32,6 +40,9 @@ func OriginOf(s *gateway.ProviderSetting) (Origin, error) {
 	p, ok := Get(s.Provider)
 	if !ok {
 		return Origin{}, fmt.Errorf("unknown provider %q", s.Provider)
+	}
+	if p.BaseURL == "" {
+		return Origin{}, fmt.Errorf("a setting of %s must say where it is", s.Provider)
 	}
 	return ParseOrigin(p.BaseURL)
 }

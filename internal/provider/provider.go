@@ -7,6 +7,8 @@
 package provider
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
@@ -19,37 +21,61 @@ const PathPrefix = "/api/providers/"
 // request may go on.
 type BodyMode int
 
-// A JSON body is buffered and read; NoBody endpoints refuse one.
+// Bodies that decide something are buffered and read. A StreamedBody goes to
+// the provider as it comes, and the processor sees nothing of it.
 const (
-	NoBody BodyMode = iota
-	JSONBody
+	NoBody          BodyMode = iota // a body is refused
+	JSONBody                        // a JSON object
+	OptionalJSON                    // a JSON object or nothing
+	MultipartBody                   // multipart/form-data
+	JSONOrMultipart                 // either
+	StreamedBody                    // anything, of any length
 )
 
-// Meter names the way in which an answer tells its usage.
-type Meter int
-
-// MeterNone is for calls that bill nothing.
+// Largest bodies in bytes that the provider's own limits make useful.
 const (
-	MeterNone Meter = iota
-	MeterOpenAI
-	MeterAnthropic
+	MaxMultipart = 32 << 20  // audio has at most 25 MB
+	MaxStreamed  = 512 << 20 // a file
 )
+
+// Multipart reports whether the mode takes multipart/form-data to be read.
+func (b BodyMode) Multipart() bool { return b == MultipartBody || b == JSONOrMultipart }
+
+// JSON reports whether the mode takes a JSON object.
+func (b BodyMode) JSON() bool { return b == JSONBody || b == OptionalJSON || b == JSONOrMultipart }
 
 // Endpoint is a row of a provider's table.
 type Endpoint struct {
-	Method    string
-	Path      string // below the provider's origin; {name} stands for one segment
+	Method string
+	Path   string // behind the provider's name in the public path; {name} stands for one segment
+	// Upstream and UpstreamMethod are the provider's own, where they differ from
+	// the public ones. Upstream's {names} are Path's.
+	Upstream, UpstreamMethod string
+
 	Operation string // gen_ai.operation.name
 	Body      BodyMode
 	Meter     Meter
 	Streams   bool // the body's "stream" switches to server-sent events
 	// StreamUsage: usage comes in a stream only when stream_options asks for it.
 	StreamUsage bool
+	// ModelOptional: the body need not name a model.
+	ModelOptional bool
+	// Unbounded: what the call will cost cannot be known when it is made.
+	Unbounded bool
+	// RawAnswer: the answer may be huge and tells nothing: it does not pass the
+	// processor.
+	RawAnswer bool
 	// OutputLimits are the body's fields that bound the output, the strongest first.
 	OutputLimits []string
-	// OutputFactors are the body's fields that multiply the output.
+	// OutputFactors are the body's fields that multiply the output: a number by
+	// itself, a list by its length.
 	OutputFactors []string
+	// Unseen are the body's fields that bring input which the body does not spell out.
+	Unseen []string
 }
+
+// Bills reports whether a call of the endpoint can cost money.
+func (e *Endpoint) Bills() bool { return e.Meter != MeterNone || e.Unbounded }
 
 // ErrorShape is the form of a provider's error bodies.
 type ErrorShape int
@@ -63,7 +89,7 @@ const (
 // Provider is one provider's facts.
 type Provider struct {
 	Name      string
-	BaseURL   string // origin used by settings without a url
+	BaseURL   string // origin used by settings without a url; empty: there is none
 	Errors    ErrorShape
 	Endpoints []Endpoint
 	// Credential sets the provider's credential headers for a setting.
@@ -84,10 +110,13 @@ type Header struct {
 	Value gateway.Secret
 }
 
-// All are the providers that this version serves, by name.
+// all are the providers that this version serves, by name.
 var all = map[string]*Provider{
-	openAI.Name:    &openAI,
 	anthropic.Name: &anthropic,
+	azure.Name:     &azure,
+	deepInfra.Name: &deepInfra,
+	openAI.Name:    &openAI,
+	vLLM.Name:      &vLLM,
 }
 
 // Get returns the provider called name.
@@ -97,13 +126,16 @@ func Get(name string) (*Provider, bool) {
 }
 
 // Names lists the providers that this version serves, sorted.
-func Names() []string { return []string{anthropic.Name, openAI.Name} }
+func Names() []string { return slices.Sorted(maps.Keys(all)) }
 
 // Match is where a public path leads.
 type Match struct {
 	Provider *Provider
 	Endpoint *Endpoint
+	Method   string // at the provider
 	Path     string // below the provider's origin, rebuilt from the table
+	// Deployment is the path's {deployment}: it stands for a model.
+	Deployment string
 }
 
 // Find looks a public path (without its query) up in the tables. found says
@@ -130,11 +162,48 @@ func Find(method, path string) (m Match, found bool) {
 		}
 		found = true
 		if e.Method == method {
-			m.Endpoint, m.Path = e, below
+			m.Endpoint = e
+			m.Method, m.Path = e.upstream(below)
+			m.Deployment = segment(e.Path, below, "{deployment}")
 			return m, true
 		}
 	}
 	return m, found
+}
+
+// upstream is what the provider is called with for a path that fits e.Path.
+func (e *Endpoint) upstream(path string) (method, target string) {
+	method, target = e.Method, e.Upstream
+	if e.UpstreamMethod != "" {
+		method = e.UpstreamMethod
+	}
+	if target == "" {
+		target = e.Path
+	}
+	var b strings.Builder
+	for more := true; more; {
+		var name string
+		name, target, more = cutSegment(target)
+		if strings.HasPrefix(name, "{") {
+			name = segment(e.Path, path, name)
+		}
+		b.WriteByte('/')
+		b.WriteString(name)
+	}
+	return method, b.String()
+}
+
+// segment is the segment of path that stands where template has name.
+func segment(template, path, name string) string {
+	for more := true; more; {
+		var want, got string
+		want, template, more = cutSegment(template)
+		got, path, _ = cutSegment(path)
+		if want == name {
+			return got
+		}
+	}
+	return ""
 }
 
 // plain reports whether path is made of the characters that routing needs. What

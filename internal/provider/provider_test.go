@@ -17,7 +17,22 @@ func TestFind(t *testing.T) {
 		upstream     string // empty: not with this method
 	}{
 		{"POST", "/api/providers/openai/v1/chat/completions", true, "/v1/chat/completions"},
-		{"GET", "/api/providers/openai/v1/chat/completions", true, ""},
+		{"DELETE", "/api/providers/openai/v1/chat/completions", true, ""},
+		{"POST", "/api/providers/openai/v1/threads/runs", true, "/v1/threads/runs"},
+		{"GET", "/api/providers/openai/v1/threads/t-1/messages/m.2/files/f_3", true, "/v1/threads/t-1/messages/m.2/files/f_3"},
+		{"POST", "/api/providers/openai/v1/audios/translations", true, "/v1/audio/translations"},
+		{"POST", "/api/providers/openai/v1/files/f-1", true, "/v1/files/f-1"},
+		{"POST", "/api/providers/azure/openai/deployments/d-1/chat/completions", true, "/openai/deployments/d-1/chat/completions"},
+		{"POST", "/api/providers/azure/openai/v1/responses", true, "/openai/v1/responses"},
+		{"GET", "/api/providers/azure/openai/files/f-1/content", true, "/openai/files/f-1/content"},
+		{"POST", "/api/providers/azure/openai/deployments/a/b/chat/completions", false, ""},
+		{"POST", "/api/providers/azure/openai/deployments/../chat/completions", false, ""},
+		{"POST", "/api/providers/azure/openai/v1/moderations", false, ""},
+		{"POST", "/api/providers/vllm/v1/completions", true, "/v1/completions"},
+		{"POST", "/api/providers/vllm/v1/audio/speech", false, ""},
+		{"POST", "/api/providers/deepinfra/v1/embeddings", true, "/v1/openai/embeddings"},
+		{"POST", "/api/providers/anthropic/v1/complete", true, "/v1/complete"},
+		{"POST", "/api/providers/anthropic/v1/messages/batches/b/cancel", true, "/v1/messages/batches/b/cancel"},
 		{"GET", "/api/providers/openai/v1/models/ft:gpt-4o:org::1", true, "/v1/models/ft:gpt-4o:org::1"},
 		{"POST", "/api/providers/anthropic/v1/messages/count_tokens", true, "/v1/messages/count_tokens"},
 		{"GET", "/api/providers/openai/v1/models/", false, ""},
@@ -44,18 +59,24 @@ func TestFind(t *testing.T) {
 // FuzzFind: whatever is found leads to a path that the table spells.
 func FuzzFind(f *testing.F) {
 	f.Add("GET", "/api/providers/openai/v1/models/x")
+	f.Add("POST", "/api/providers/openai/v1/audios/translations")
+	f.Add("POST", "/api/providers/azure/openai/deployments/x/embeddings")
 	f.Fuzz(func(t *testing.T, method, path string) {
 		m, found := provider.Find(method, path)
 		if !found || m.Endpoint == nil {
 			return
 		}
-		if path != provider.PathPrefix+m.Provider.Name+m.Path {
-			t.Errorf("Find(%q) leads to %q", path, m.Path)
+		template := m.Endpoint.Upstream
+		if template == "" {
+			template = m.Endpoint.Path
+			if path != provider.PathPrefix+m.Provider.Name+m.Path {
+				t.Errorf("Find(%q) leads to %q", path, m.Path)
+			}
 		}
-		want, got := strings.Split(m.Endpoint.Path, "/"), strings.Split(m.Path, "/")
+		want, got := strings.Split(template, "/"), strings.Split(m.Path, "/")
 		for i := range want {
 			if i >= len(got) || (want[i] != got[i] && !strings.HasPrefix(want[i], "{")) {
-				t.Errorf("%q does not fit the template %q", m.Path, m.Endpoint.Path)
+				t.Errorf("%q does not fit the template %q", m.Path, template)
 			}
 		}
 	})

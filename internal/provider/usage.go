@@ -1,7 +1,8 @@
 package provider
 
 import (
-	"bytes"
+	"math"
+	"strconv"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/jsonscan"
@@ -14,6 +15,7 @@ const maxTokens = 1 << 31
 // Reading is what an answer, or the part of a stream seen so far, told.
 type Reading struct {
 	Usage   gateway.Usage
+	Units   Units
 	HasCost bool   // usage was reported
 	Model   string // the answer's own model, empty when not told
 	// Invalid says that a figure was not a token count; Usage is then partial.
@@ -32,35 +34,18 @@ func (m Meter) ReadJSON(body []byte) Reading {
 			r.Model, _ = x.String()
 		case "usage":
 			r.apply(m, x.Value)
+		case "data":
+			if m == MeterImages && x.IsArray() {
+				_ = jsonscan.Array(x.Value, func([]byte) bool { r.Units.Images++; return true })
+			}
+		case "duration":
+			if m == MeterTranscription {
+				r.seconds(x)
+			}
 		}
 		return true
 	})
 	return r
-}
-
-// ReadEvent adds what one stream event's data tells. Figures are cumulative
-// with every provider we know: a later one replaces an earlier one.
-func (m Meter) ReadEvent(r *Reading, data []byte) {
-	switch m {
-	case MeterOpenAI:
-		if r.Model != "" && !bytes.Contains(data, []byte(`"usage"`)) {
-			return
-		}
-		next := m.ReadJSON(data)
-		r.merge(next)
-	case MeterAnthropic:
-		if !bytes.Contains(data, []byte(`"usage"`)) {
-			return
-		}
-		message := data
-		if x, ok := jsonscan.Get(data, "message"); ok && x.IsObject() {
-			message = x.Value // message_start
-		}
-		r.model(message)
-		if u, ok := jsonscan.Get(message, "usage"); ok {
-			r.apply(m, u.Value)
-		}
-	}
 }
 
 func (r *Reading) model(object []byte) {
@@ -76,7 +61,7 @@ func (r *Reading) merge(next Reading) {
 		r.Model = next.Model
 	}
 	if next.HasCost {
-		r.Usage, r.HasCost = next.Usage, true
+		r.Usage, r.Units, r.HasCost = next.Usage, next.Units, true
 	}
 	r.Invalid = r.Invalid || next.Invalid
 }
@@ -98,15 +83,18 @@ func (r *Reading) apply(m Meter, usage []byte) {
 			r.count(x, &u.InputTokens)
 		case "completion_tokens", "output_tokens":
 			r.count(x, &u.OutputTokens)
-		case "prompt_tokens_details", "input_tokens_details":
+		case "prompt_tokens_details", "input_tokens_details", "input_token_details":
 			r.details(x, map[string]*int64{
 				"cached_tokens": &u.CacheReadTokens, "cache_write_tokens": &u.CacheWrite5mTokens,
-				"audio_tokens": &u.AudioInputTokens,
+				"audio_tokens": &u.AudioInputTokens, "image_tokens": &r.Units.ImageInputTokens,
 			})
 		case "completion_tokens_details", "output_tokens_details":
 			r.details(x, map[string]*int64{
 				"reasoning_tokens": &u.ReasoningTokens, "audio_tokens": &u.AudioOutputTokens,
+				"image_tokens": &r.Units.ImageOutputTokens,
 			})
+		case "seconds":
+			r.seconds(x)
 		}
 		return true
 	})
@@ -166,10 +154,20 @@ func (r *Reading) count(x jsonscan.Member, to *int64) {
 	*to = n
 }
 
-// Ended reports whether a stream event is the provider's own end marker.
-func (m Meter) Ended(name string, data []byte) bool {
-	if m == MeterAnthropic {
-		return name == "message_stop"
+// seconds reads a length of audio, which may have a fraction.
+func (r *Reading) seconds(x jsonscan.Member) {
+	text := string(x.Value)
+	if s, ok := x.String(); ok {
+		text = s
 	}
-	return string(data) == "[DONE]"
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(f >= 0 && f <= maxSeconds) {
+		r.Invalid = true
+		return
+	}
+	r.HasCost = true
+	r.Units.Milliseconds = max(r.Units.Milliseconds, int64(math.Ceil(f*1000)))
 }
+
+// maxSeconds is a week: longer audio fits no request.
+const maxSeconds = 7 * 24 * 3600

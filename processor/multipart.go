@@ -1,0 +1,101 @@
+package processor
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime/multipart"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/bricks-gateway/bricks/internal/jsonscan"
+	"github.com/bricks-gateway/bricks/internal/provider"
+)
+
+// Bounds of what is read of a multipart body. The body itself is bounded before.
+const (
+	maxParts = 128
+	maxText  = 1 << 20 // of a part without a file name
+)
+
+// readMultipart reads what decisions need of a multipart/form-data body, which
+// itself is forwarded byte for byte.
+func readMultipart(body []byte, boundary string, e *provider.Endpoint) (call, *refusal) {
+	c := call{factor: 1, size: int64(len(body))}
+	var bad *refusal
+	fail := func(param, message string) { bad = invalid(param+" "+message, param) }
+	reader := multipart.NewReader(bytes.NewReader(body), boundary)
+	seen := map[string]bool{}
+	for parts := 0; bad == nil; parts++ {
+		part, err := reader.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil || parts == maxParts {
+			return c, invalid("the body is not multipart/form-data of at most 128 parts, ended by its boundary", "")
+		}
+		name := part.FormName()
+		if part.FileName() != "" {
+			bad = c.readFile(name, part)
+			continue
+		}
+		text, err := io.ReadAll(io.LimitReader(part, maxText+1))
+		if err != nil || len(text) > maxText {
+			return c, invalid("a part of the body is cut, or longer than 1 MiB", name)
+		}
+		// Which of two counts is the provider's affair, so that none may.
+		if seen[name] && !strings.HasSuffix(name, "[]") {
+			return c, invalid("two parts are called "+clip(name), name)
+		}
+		seen[name] = true
+		c.readText(name, text, e, fail)
+	}
+	if bad == nil && c.model == "" && !e.ModelOptional {
+		bad = invalid("model is required", "model")
+	}
+	return c, bad
+}
+
+// numbers are parts whose text is a JSON number or boolean.
+var numbers = map[string]bool{"n": true, "stream": true, "partial_images": true, "temperature": true}
+
+// readText takes a part as the member of a JSON object that it stands for.
+func (c *call) readText(name string, text []byte, e *provider.Endpoint, fail func(param, message string)) {
+	m := jsonscan.Member{Name: name, Value: text}
+	if !numbers[name] {
+		m.Value = quote(text)
+	}
+	switch name {
+	case "model", "stream", "user":
+		c.readMember(m, e, fail)
+	case "prompt", "size", "quality", "partial_images":
+		c.readPiece(m, e, fail)
+	case "n":
+		c.readBounds(m, e, fail)
+	}
+}
+
+// readFile looks at a file: how long its audio is, or that it is an image.
+func (c *call) readFile(name string, part io.Reader) *refusal {
+	b, err := io.ReadAll(part)
+	if err != nil {
+		return invalid("a part of the body is cut", name)
+	}
+	if name == "file" {
+		c.audio = measureAudio(b)
+	} else {
+		c.images++
+	}
+	return nil
+}
+
+// quote spells text as a JSON string, so that one reader serves both forms. What
+// is no UTF-8 becomes a value that is no string.
+func quote(text []byte) []byte {
+	b, err := jsontext.AppendQuote(nil, text)
+	if err != nil {
+		return []byte("null")
+	}
+	return b
+}
