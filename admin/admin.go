@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/provider"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/internal/store"
 )
@@ -64,8 +65,11 @@ type Options struct {
 	AdminKeys []AdminKey
 	Loopback  bool
 
-	// Providers that a setting may name; nil: openai and anthropic.
+	// Providers that a setting may name; nil: all that this version serves.
 	Providers []string
+	// Probe calls a setting's provider to see whether the setting works; nil:
+	// this process cannot.
+	Probe func(ctx context.Context, s *gateway.ProviderSetting) provider.ProbeResult
 	// CheckURL judges a setting's url beyond its form (private addresses, plain
 	// http). nil: https only.
 	CheckURL func(raw string) error
@@ -97,7 +101,7 @@ func New(o Options) (http.Handler, error) {
 		o.Now = time.Now
 	}
 	if o.Providers == nil {
-		o.Providers = []string{"openai", "anthropic"}
+		o.Providers = provider.Names()
 	}
 	if o.CheckURL == nil {
 		o.CheckURL = httpsOnly

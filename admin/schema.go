@@ -143,6 +143,10 @@ func (v *validator) object(s *huma.Schema, o map[string]any, pointer string) any
 			o[name] = v.check(property, o[name], at)
 		case s.AdditionalProperties == false:
 			v.fail(at, "unknown field")
+		default:
+			if each, ok := s.AdditionalProperties.(*huma.Schema); ok { // a map
+				o[name] = v.check(each, o[name], at)
+			}
 		}
 	}
 	for _, name := range s.Required {

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
@@ -11,22 +12,22 @@ import (
 	"strings"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/provider"
 )
 
-const (
-	settingsPath = "/api/provider-settings"
-	// Keys of gateway.ProviderSetting.Params.
-	paramURL        = "url"
-	paramAuthScheme = "authScheme"
-)
+const settingsPath = "/api/provider-settings"
 
 // settingValues is the member `setting`. The credential has two names in the
 // public contract; both mean the same.
 type settingValues struct {
 	APIKey      optional[string] `json:"apiKey,omitzero" maxLength:"4096" writeOnly:"true" doc:"The provider's credential. Never shown again."`
 	APIKeyAlias optional[string] `json:"apikey,omitzero" maxLength:"4096" writeOnly:"true" doc:"Another name of apiKey."`
-	URL         optional[string] `json:"url,omitzero" maxLength:"2048" doc:"Where the provider is: an origin with an optional path prefix. null or empty: the provider's own."`
-	AuthScheme  optional[string] `json:"authScheme,omitzero" maxLength:"16" doc:"How the credential is sent to Anthropic: x-api-key (null or empty mean the same) or bearer, for OAuth tokens and some compatible servers."`
+	URL         optional[string] `json:"url,omitzero" maxLength:"2048" doc:"Where the provider is: an origin with an optional path prefix. Required for vllm; with the others, null or empty: the provider's own."`
+	AuthScheme  optional[string] `json:"authScheme,omitzero" maxLength:"16" doc:"How the credential is sent: bearer, for tokens of OAuth or Entra, or x-api-key (anthropic) or api-key (azure), which null and empty mean too."`
+
+	ResourceName optional[string]            `json:"resourceName,omitzero" maxLength:"63" doc:"azure: the resource, which is the first part of its host. Required unless url is given, which wins."`
+	APIVersion   optional[string]            `json:"apiVersion,omitzero" maxLength:"32" doc:"azure: the api-version of dated calls that name none."`
+	ModelMap     optional[map[string]string] `json:"modelMap,omitzero" doc:"azure: the model of each deployment, for prices and allowedModels. Replaced as a whole."`
 }
 
 // SettingFields are the members that create and change a setting alike. The
@@ -46,7 +47,7 @@ type SettingReadOnly struct {
 }
 
 type settingCreate struct {
-	Provider string        `json:"provider" minLength:"1" maxLength:"64" doc:"Whose credential it is. This version supports openai and anthropic."`
+	Provider string        `json:"provider" minLength:"1" maxLength:"64" doc:"Whose credential it is: anthropic, azure, deepinfra, openai or vllm."`
 	Setting  settingValues `json:"setting" doc:"What authenticates with the provider."`
 	SettingFields
 	SettingReadOnly
@@ -62,6 +63,10 @@ type settingPatch struct {
 type settingShown struct {
 	URL        string `json:"url,omitempty" doc:"Where the provider is, when it is not the provider's own address."`
 	AuthScheme string `json:"authScheme,omitempty" doc:"How the credential is sent, when it is not the provider's usual way."`
+
+	ResourceName string            `json:"resourceName,omitempty" doc:"The Azure resource."`
+	APIVersion   string            `json:"apiVersion,omitempty" doc:"The api-version of calls that name none."`
+	ModelMap     map[string]string `json:"modelMap,omitempty" doc:"The model of each deployment."`
 }
 
 type settingAnswer struct {
@@ -105,6 +110,7 @@ func (a *api) settingRoutes() []route {
 			statuses: []int{404, 409}, handle: a.updateSetting},
 		{method: http.MethodDelete, path: one, id: "deleteProviderSetting", summary: "Delete a provider setting that no key uses", group: create.group,
 			access: writingWhole, conditional: true, answer: reflect.TypeFor[deleted](), statuses: []int{404, 409}, handle: a.deleteSetting},
+		a.probeRoute(),
 	}
 }
 
@@ -218,13 +224,14 @@ func (v settingValues) merge(a *api, s *gateway.ProviderSetting) (faults []fault
 	if key.Set {
 		s.APIKey = gateway.NewSecret(key.Value)
 	}
-	switch text := s.APIKey.Reveal(); {
-	case text == "":
-		faults = append(faults, fault{Pointer: "/setting/apiKey", Detail: "is required"})
-	case key.Set && !visibleASCII(text):
+	if key.Set && !visibleASCII(s.APIKey.Reveal()) {
 		faults = append(faults, fault{Pointer: "/setting/apiKey", Detail: "must be printable ASCII without blanks, because it is sent in a header"})
 	}
-	return append(faults, v.mergeParams(a, s)...)
+	faults = append(faults, v.mergeParams(a, s)...)
+	for _, f := range provider.CheckSetting(s) {
+		faults = append(faults, fault{Pointer: "/setting/" + f.Field, Detail: f.Message})
+	}
+	return faults
 }
 
 func (v settingValues) mergeParams(a *api, s *gateway.ProviderSetting) (faults []fault) {
@@ -232,27 +239,34 @@ func (v settingValues) mergeParams(a *api, s *gateway.ProviderSetting) (faults [
 	if s.Params == nil {
 		s.Params = map[string]string{}
 	}
-	if v.URL.Set {
-		delete(s.Params, paramURL)
-		if v.URL.Value != "" {
-			s.Params[paramURL] = v.URL.Value
-			if err := a.checkURL(v.URL.Value); err != nil {
-				faults = append(faults, fault{Pointer: "/setting/url", Detail: err.Error()})
-			}
+	for name, field := range map[string]optional[string]{
+		provider.ParamURL: v.URL, provider.ParamAuthScheme: v.AuthScheme,
+		provider.ParamResourceName: v.ResourceName, provider.ParamAPIVersion: v.APIVersion,
+	} {
+		switch {
+		case field.Set && field.Value == "":
+			delete(s.Params, name)
+		case field.Set:
+			s.Params[name] = field.Value
 		}
 	}
-	if !v.AuthScheme.Set {
-		return faults
+	if scheme := s.Params[provider.ParamAuthScheme]; scheme != "" && scheme == provider.UsualScheme(s.Provider) {
+		delete(s.Params, provider.ParamAuthScheme)
 	}
-	delete(s.Params, paramAuthScheme)
-	switch {
-	case v.AuthScheme.Value == "" || v.AuthScheme.Value == "x-api-key":
-	case v.AuthScheme.Value != "bearer":
-		faults = append(faults, fault{Pointer: "/setting/authScheme", Detail: "must be x-api-key or bearer"})
-	case s.Provider != "anthropic":
-		faults = append(faults, fault{Pointer: "/setting/authScheme", Detail: "is for anthropic only"})
-	default:
-		s.Params[paramAuthScheme] = v.AuthScheme.Value
+	if v.URL.Set && v.URL.Value != "" {
+		if err := a.checkURL(v.URL.Value); err != nil {
+			faults = append(faults, fault{Pointer: "/setting/url", Detail: err.Error()})
+		}
+	}
+	if v.ModelMap.Set {
+		delete(s.Params, provider.ParamModelMap)
+		if len(v.ModelMap.Value) > 0 {
+			b, err := json.Marshal(v.ModelMap.Value)
+			if err != nil {
+				panic(err) // strings always encode
+			}
+			s.Params[provider.ParamModelMap] = string(b)
+		}
 	}
 	return faults
 }
@@ -301,8 +315,19 @@ func newSettingAnswer(s *gateway.ProviderSetting) settingAnswer {
 	return settingAnswer{
 		ID: s.ID, CreatedAt: s.CreatedAt.Unix(), UpdatedAt: s.UpdatedAt.Unix(),
 		Provider: s.Provider, Name: s.Name,
-		Setting:       settingShown{URL: s.Params[paramURL], AuthScheme: s.Params[paramAuthScheme]},
+		Setting:       newSettingShown(s.Params),
 		APIKeyMask:    s.APIKey.Mask(),
 		AllowedModels: distinct(s.AllowedModels),
 	}
+}
+
+func newSettingShown(params map[string]string) settingShown {
+	shown := settingShown{
+		URL: params[provider.ParamURL], AuthScheme: params[provider.ParamAuthScheme],
+		ResourceName: params[provider.ParamResourceName], APIVersion: params[provider.ParamAPIVersion],
+	}
+	if list := params[provider.ParamModelMap]; list != "" {
+		_ = json.Unmarshal([]byte(list), &shown.ModelMap) // our own spelling
+	}
+	return shown
 }

@@ -1,10 +1,16 @@
 package admin
 
 import (
+	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/provider"
 )
 
 func TestSettingLifeCycle(t *testing.T) {
@@ -37,7 +43,7 @@ func TestSettingLifeCycle(t *testing.T) {
 	// A changed field leaves the others of `setting` alone.
 	f.want(f.do("PATCH", settingsPath+"/"+id, `{"setting":{"url":null},"name":""}`), 200)
 	stored, err := f.store.Setting(t.Context(), id)
-	if err != nil || stored.APIKey.Reveal() != "sk-0123456789abcdef" || stored.Params[paramURL] != "" || stored.Name != "" || len(stored.AllowedModels) != 1 {
+	if err != nil || stored.APIKey.Reveal() != "sk-0123456789abcdef" || stored.Params[provider.ParamURL] != "" || stored.Name != "" || len(stored.AllowedModels) != 1 {
 		t.Errorf("after PATCH of url: %+v, %v", stored, err)
 	}
 	f.want(f.do("PATCH", settingsPath+"/"+id, `{"setting":{"apikey":"sk-other-0123456789"},"allowedModels":null}`), 200)
@@ -106,6 +112,16 @@ func TestSettingBadInput(t *testing.T) {
 		"null setting":           {`{"provider":"openai","setting":null}`, []string{"/setting"}},
 		"wrong types":            {`{"provider":1,"name":[],"allowedModels":"x","setting":[]}`, []string{"/allowedModels", "/name", "/provider", "/setting"}},
 		"wrong item type":        {`{"provider":"openai","allowedModels":["a",2,""],` + key + `}`, []string{"/allowedModels/1", "/allowedModels/2"}},
+		"azure without where":    {`{"provider":"azure",` + key + `}`, []string{"/setting/resourceName"}},
+		"azure resource a host":  {`{"provider":"azure","setting":{"apikey":"sk-0123456789abcdef","resourceName":"evil.example/"}}`, []string{"/setting/resourceName"}},
+		"azure version":          {`{"provider":"azure","setting":{"apikey":"sk-0123456789abcdef","resourceName":"r","apiVersion":"1&x=2"}}`, []string{"/setting/apiVersion"}},
+		"azure map of numbers":   {`{"provider":"azure","setting":{"apikey":"sk-0123456789abcdef","resourceName":"r","modelMap":{"d":1}}}`, []string{"/setting/modelMap/d"}},
+		"azure map to nothing":   {`{"provider":"azure","setting":{"apikey":"sk-0123456789abcdef","resourceName":"r","modelMap":{"d":""}}}`, []string{"/setting/modelMap"}},
+		"azure without a key":    {`{"provider":"azure","setting":{"resourceName":"r"}}`, []string{"/setting/apiKey"}},
+		"azure field on openai":  {`{"provider":"openai","setting":{"apikey":"sk-0123456789abcdef","resourceName":"r"}}`, []string{"/setting/resourceName"}},
+		"vllm without url":       {`{"provider":"vllm",` + key + `}`, []string{"/setting/url"}},
+		"deepinfra without key":  {`{"provider":"deepinfra","setting":{}}`, []string{"/setting/apiKey"}},
+		"scheme of another":      {`{"provider":"azure","setting":{"apikey":"sk-0123456789abcdef","resourceName":"r","authScheme":"x-api-key"}}`, []string{"/setting/authScheme"}},
 		"http url":               {`{"provider":"openai","setting":{"apikey":"sk-0123456789abcdef","url":"http://a.example"}}`, []string{"/setting/url"}},
 		"refused url":            {`{"provider":"openai","setting":{"apikey":"sk-0123456789abcdef","url":"https://private"}}`, []string{"/setting/url"}},
 		"relative url":           {`{"provider":"openai","setting":{"apikey":"sk-0123456789abcdef","url":"/v1"}}`, []string{"/setting/url"}},
@@ -132,7 +148,7 @@ func TestSettingBadInput(t *testing.T) {
 			}
 		})
 	}
-	if got := f.do("POST", settingsPath, `{"provider":"bedrock",`+key+`}`); !strings.Contains(got.text, "openai, anthropic") {
+	if got := f.do("POST", settingsPath, `{"provider":"bedrock",`+key+`}`); !strings.Contains(got.text, "anthropic, azure, deepinfra, openai, vllm") {
 		t.Errorf("the problem does not say what is supported: %s", got.text)
 	}
 }
@@ -174,4 +190,69 @@ func TestAuthScheme(t *testing.T) {
 	}
 	f.want(f.do("PATCH", settingsPath+"/"+made.str("id"), `{"setting":{"authScheme":"basic"}}`), 400)
 	f.want(f.do("POST", settingsPath, `{"provider":"openai","setting":{"apiKey":"sk-0123456789abcdef","authScheme":"bearer"}}`), 400)
+}
+
+func TestSettingOfEachProvider(t *testing.T) {
+	f := newFixture(t)
+	for body, want := range map[string]map[string]any{
+		`{"provider":"azure","setting":{"apikey":"k-0123456789abcdef","resourceName":"my-resource","apiVersion":"2024-10-21","modelMap":{"d":"gpt-4o"}}}`: {
+			"resourceName": "my-resource", "apiVersion": "2024-10-21", "modelMap": map[string]any{"d": "gpt-4o"},
+		},
+		`{"provider":"azure","setting":{"apikey":"k-0123456789abcdef","url":"https://a.example","authScheme":"bearer"}}`: {
+			"url": "https://a.example", "authScheme": "bearer",
+		},
+		`{"provider":"vllm","setting":{"url":"https://v.example"}}`:          {"url": "https://v.example"},
+		`{"provider":"deepinfra","setting":{"apikey":"k-0123456789abcdef"}}`: {},
+	} {
+		made := f.want(f.do("POST", settingsPath, body), 200)
+		if got, _ := made.at("setting").(map[string]any); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: setting %v, want %v", body, got, want)
+		}
+		one := settingsPath + "/" + made.str("id")
+		before := f.do("GET", one, "")
+		f.want(f.do("PATCH", one, before.text), 200)
+		if after := f.do("GET", one, ""); after.text != before.text {
+			t.Errorf("GET after PATCH of GET:\n%s\nbefore:\n%s", after.text, before.text)
+		}
+	}
+	id := f.do("POST", settingsPath, `{"provider":"azure","setting":{"apikey":"k-0123456789abcdef","resourceName":"r","modelMap":{"d":"m"}}}`).str("id")
+	f.want(f.do("PATCH", settingsPath+"/"+id, `{"setting":{"modelMap":null}}`), 200)
+	f.want(f.do("PATCH", settingsPath+"/"+id, `{"setting":{"resourceName":null}}`), 400)
+	if got := f.do("GET", settingsPath+"/"+id, "").at("setting"); !reflect.DeepEqual(got, map[string]any{"resourceName": "r"}) {
+		t.Errorf("setting after clearing the map: %v", got)
+	}
+}
+
+func TestSettingIsTested(t *testing.T) {
+	var asked string
+	result := provider.ProbeResult{Status: 401, Latency: 1500 * time.Microsecond}
+	f := newFixture(t, func(o *Options) {
+		o.Probe = func(ctx context.Context, s *gateway.ProviderSetting) provider.ProbeResult {
+			if _, ok := ctx.Deadline(); !ok {
+				t.Error("no deadline")
+			}
+			asked = s.APIKey.Reveal()
+			return result
+		}
+	})
+	id := f.setting()
+	got := f.want(f.do("POST", settingsPath+"/"+id+"/test", ""), 200)
+	if asked == "" || got.at("ok") != false || got.at("status") != 401.0 || got.at("latencyInMs") != 1.0 || !strings.Contains(got.str("hint"), "apiKey") {
+		t.Errorf("a refused credential: %s", got.text)
+	}
+	if strings.Contains(got.text, asked) {
+		t.Errorf("the answer holds the credential: %s", got.text)
+	}
+	result = provider.ProbeResult{Status: 200}
+	if got := f.want(f.do("POST", settingsPath+"/"+id+"/test", ""), 200); got.at("ok") != true {
+		t.Errorf("a good credential: %s", got.text)
+	}
+	result = provider.ProbeResult{Problem: "The provider's host does not resolve."}
+	if got := f.want(f.do("POST", settingsPath+"/"+id+"/test", ""), 200); got.at("ok") != false || got.at("status") != nil || got.str("hint") != result.Problem {
+		t.Errorf("no answer: %s", got.text)
+	}
+	f.want(f.do("POST", settingsPath+"/98daa3ae-961d-4253-bf6a-322a32fdca3d/test", ""), 404)
+	f.want(f.do("POST", settingsPath+"/"+id+"/test", "", header("X-API-KEY", viewerKey)), 403)
+	without := newFixture(t)
+	without.want(without.do("POST", settingsPath+"/"+without.setting()+"/test", ""), 503)
 }

@@ -39,6 +39,9 @@ func main() {
 // run is the program without its process: it returns when ctx ends and all is
 // drained, or on the first fault. Tests call it with port 0 everywhere.
 func run(ctx context.Context, args, environment []string, stdout, stderr io.Writer) error {
+	if len(args) > 0 && args[0] == "settings" {
+		return runSettings(ctx, args[1:], environment, stdout, stderr)
+	}
 	command, c, err := parse(args, environment, stdout, stderr)
 	if errors.Is(err, errHelp) {
 		return nil

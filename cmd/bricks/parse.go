@@ -42,6 +42,7 @@ type commandLine struct {
 	Check        struct{} `cmd:"" help:"Say whether this configuration would start, and with which Envoy."`
 	Migrate      struct{} `cmd:"" help:"Bring the store's schema up to date, and stop."`
 	Version      struct{} `cmd:"" help:"Print the versions."`
+	Settings     struct{} `cmd:"" help:"Test a provider setting through the admin API: settings test ID."` // settings_command.go
 }
 
 // errHelp says that help was asked for and printed.

@@ -134,6 +134,7 @@ func (s *system) startAdmin(ctx context.Context) error {
 		Logger:    s.logger,
 		Applier:   s.plane,
 		CheckURL:  s.plane.CheckURL,
+		Probe:     s.plane.Probe,
 		XDSStatus: func() any { return s.plane.XDSStatus() },
 		AdminKeys: keys,
 		Loopback:  s.adminAddress.Addr().IsLoopback(),

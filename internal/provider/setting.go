@@ -19,6 +19,14 @@ var authSchemes = map[string][]string{
 	"azure":     {"api-key", "bearer"},
 }
 
+// UsualScheme is the authScheme that a setting of the provider need not name.
+func UsualScheme(provider string) string {
+	if known := authSchemes[provider]; known != nil {
+		return known[0]
+	}
+	return ""
+}
+
 // CheckSetting lists what s lacks, and what it has that its provider does not
 // know. The form of a url, and whether it may be called, is not its business.
 // An unknown provider is the caller's to refuse.
@@ -62,7 +70,7 @@ func checkAzure(params map[string]string) (faults []Fault) {
 	}
 	if list := params[ParamModelMap]; list != "" {
 		err := jsonscan.Object([]byte(list), func(m jsonscan.Member) bool {
-			if model, ok := m.String(); !ok || model == "" || m.Name == "" {
+			if model, ok := m.String(); !ok || model == "" || m.Name == "" || len(model) > 256 {
 				fault(ParamModelMap, "must name a model for each deployment")
 				return false
 			}

@@ -1,0 +1,116 @@
+package controlplane
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/provider"
+)
+
+// Probe calls s's provider once, under the rules for requests: the same hosts
+// and addresses are open to it, and no others. It needs ctx to have a deadline.
+func (c *ControlPlane) Probe(ctx context.Context, s *gateway.ProviderSetting) provider.ProbeResult {
+	start := time.Now()
+	status, err := c.hosts.probe(ctx, s)
+	r := provider.ProbeResult{Status: status, Latency: time.Since(start)}
+	if err != nil {
+		r.Problem = problem(err)
+	}
+	return r
+}
+
+var (
+	errNowhere = errors.New("the setting leads nowhere")
+	errClosed  = errors.New("no address may be called")
+)
+
+func (h *hosts) probe(ctx context.Context, s *gateway.ProviderSetting) (status int, err error) {
+	target, headers, ok := provider.Probe(s)
+	origin, err := provider.OriginOf(s)
+	if !ok || err != nil {
+		return 0, errNowhere
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, origin.Scheme+"://"+origin.Authority()+origin.Prefix+target, nil)
+	if err != nil {
+		return 0, errNowhere
+	}
+	for _, header := range headers {
+		r.Header.Set(header.Name, header.Value.Reveal())
+	}
+	transport := &http.Transport{
+		// The environment's proxy is not for this: it would resolve the name itself.
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return h.dial(ctx, origin) },
+	}
+	defer transport.CloseIdleConnections()
+	resp, err := transport.RoundTrip(r) // not Client.Do, which follows redirects
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close() //nolint:errcheck // read only
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
+	return resp.StatusCode, nil
+}
+
+// dial connects to an address that Envoy would be given.
+func (h *hosts) dial(ctx context.Context, o provider.Origin) (net.Conn, error) {
+	var addresses []netip.Addr
+	if o.Given {
+		if addresses = h.addresses(ctx, o); len(addresses) == 0 {
+			return nil, errClosed
+		}
+	} else {
+		found, err := h.lookup(ctx, o.Host)
+		if err != nil {
+			return nil, err
+		}
+		addresses = found
+	}
+	var (
+		dialer net.Dialer
+		failed error
+	)
+	for _, a := range addresses {
+		conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(a.String(), strconv.Itoa(o.Port)))
+		if err == nil {
+			return conn, nil
+		}
+		failed = err
+	}
+	return nil, failed
+}
+
+// problem says what kept a provider from answering, without what the network
+// said: that may name addresses inside.
+func problem(err error) string {
+	var (
+		dns         *net.DNSError
+		certificate *tls.CertificateVerificationError
+		record      tls.RecordHeaderError
+	)
+	switch {
+	case errors.Is(err, errNowhere):
+		return "The setting does not say where the provider is: check url or resourceName."
+	case errors.Is(err, errClosed):
+		return "The host does not resolve, or to private addresses only, which the operator has not allowed (--allow-upstream)."
+	case errors.As(err, &dns):
+		return "The provider's host does not resolve."
+	case errors.Is(err, context.DeadlineExceeded):
+		return "The provider did not answer in time."
+	case errors.As(err, &certificate):
+		return "The host's certificate is not to be trusted: check url."
+	case errors.As(err, &record):
+		return "The host does not speak TLS: check url."
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "Nothing listens at the provider's address: check url."
+	}
+	return "The connection to the provider failed."
+}
