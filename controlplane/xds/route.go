@@ -7,9 +7,12 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	extprocfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/bricks-gateway/bricks/internal/provider"
 )
 
 // private are the headers that tell a provider about the client or the gateway.
@@ -28,12 +31,13 @@ func routeConfiguration(c ListenerConfig) (*routev3.RouteConfiguration, error) {
 	if err != nil {
 		return nil, err
 	}
+	upstream := upstreamRoute(c.IdleTimeout)
 	return &routev3.RouteConfiguration{
 		Name: RouteConfigName,
 		VirtualHosts: []*routev3.VirtualHost{{
 			Name:                   "proxy",
 			Domains:                []string{"*"},
-			Routes:                 []*routev3.Route{health, upstreamRoute(c.IdleTimeout)},
+			Routes:                 []*routev3.Route{health, formRoute(upstream), upstream},
 			RequestBodyBufferLimit: wrapperspb.UInt64(uint64(c.MaxBodyBytes)),
 		}},
 	}, nil
@@ -59,6 +63,28 @@ func healthRoute() (*routev3.Route, error) {
 		ResponseHeadersToAdd: []*corev3.HeaderValueOption{setHeader("content-type", "application/json")},
 		TypedPerFilterConfig: map[string]*anypb.Any{gatewayFilter: disabled},
 	}, nil
+}
+
+// formRoute is upstream with room for a recording or images: forms of those
+// calls are read as a whole too. The path is matched in its public form and in
+// the provider's, since Envoy looks for the route again when it has changed.
+func formRoute(upstream *routev3.Route) *routev3.Route {
+	return &routev3.Route{
+		Name: "forms",
+		Match: &routev3.RouteMatch{
+			PathSpecifier: &routev3.RouteMatch_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: `.*/(audio|audios|images)/[a-z]+`}},
+			Headers: []*routev3.HeaderMatcher{{
+				Name: "content-type",
+				HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: &matcherv3.StringMatcher{
+					MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "multipart/form-data"},
+					IgnoreCase:   true,
+				}},
+			}},
+		},
+		Action:                 upstream.Action,
+		RequestHeadersToRemove: upstream.RequestHeadersToRemove,
+		RequestBodyBufferLimit: wrapperspb.UInt64(provider.MaxMultipart),
+	}
 }
 
 func upstreamRoute(idle time.Duration) *routev3.Route {

@@ -14,6 +14,7 @@ var embeddingFields = map[string]check{
 }
 
 func (x *exchange) embeddings(o object) error {
+	x.deployed(o)
 	if err := o.fields(embeddingFields); err != nil {
 		return err
 	}

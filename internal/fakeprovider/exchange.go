@@ -17,8 +17,11 @@ type exchange struct {
 	r         *http.Request
 	body      []byte
 	record    *Request
-	path      string // without the prefix
+	path      string // without the prefix, as OpenAI or Anthropic have it
 	anthropic bool   // which API is spoken
+	azure     bool
+	params    map[string]string // of the path
+	model     string            // that Azure's path names by its deployment
 	fault     fault
 	pending   Usage // billed as soon as the answer starts
 }
@@ -57,40 +60,34 @@ func (x *exchange) serve() error {
 	if x.fault, err = headerFault(x.r.Header); err != nil {
 		return err
 	}
-	path := x.path
-	switch {
-	case strings.HasPrefix(path, "/v1/models"):
-		return x.models()
-	case x.anthropic && path == "/v1/messages":
-		return x.post(x.messages)
-	case x.anthropic && path == "/v1/messages/count_tokens":
-		return x.post(x.countTokens)
-	case !x.anthropic && path == "/v1/chat/completions":
-		return x.post(x.chat)
-	case !x.anthropic && path == "/v1/embeddings":
-		return x.post(x.embeddings)
+	if err := x.locate(); err != nil {
+		return err
 	}
-	return &apiError{status: http.StatusNotFound, kind: "invalid_request_error", message: "Invalid URL (" + x.r.Method + " " + path + ")", violation: true}
+	h, err := x.handler()
+	if err != nil {
+		return err
+	}
+	return h(x)
 }
 
-func (x *exchange) post(handle func(object) error) error {
-	if x.r.Method != http.MethodPost {
-		return &apiError{status: http.StatusMethodNotAllowed, kind: "invalid_request_error", message: "Not allowed to " + x.r.Method + " " + x.path, violation: true}
+// asJSON is the handler of a call with a JSON object.
+func asJSON(handle func(*exchange, object) error) handler {
+	return func(x *exchange) error {
+		if t, _, _ := strings.Cut(x.r.Header.Get("Content-Type"), ";"); t != "" && t != "application/json" {
+			return badRequest("", "Unsupported content type: %s", t)
+		}
+		o, err := decodeObject(x.body)
+		if err != nil {
+			return violation("We could not parse the JSON body of your request: %v", err)
+		}
+		return handle(x, o)
 	}
-	if t, _, _ := strings.Cut(x.r.Header.Get("Content-Type"), ";"); t != "" && t != "application/json" {
-		return badRequest("", "Unsupported content type: %s", t)
-	}
-	o, err := decodeObject(x.body)
-	if err != nil {
-		return violation("We could not parse the JSON body of your request: %v", err)
-	}
-	return handle(o)
 }
 
 // ownHeaders are the gateway's, or tell about its client: no provider may see
 // them.
 var ownHeaders = []string{
-	"Cookie", "Forwarded", "X-Real-Ip", "X-Custom-Event-Id", "X-Metadata", "X-Request-Timeout", "X-User-Id", "Api-Key",
+	"Cookie", "Forwarded", "X-Real-Ip", "X-Custom-Event-Id", "X-Metadata", "X-Request-Timeout", "X-User-Id",
 }
 
 func (x *exchange) checkHeaders() error {
@@ -121,8 +118,12 @@ func (x *exchange) checkHeaders() error {
 // (clients before October 2026) or as a bearer token (those since).
 func (x *exchange) checkCredential() error {
 	authorization, apiKey := x.r.Header.Values("Authorization"), x.r.Header.Values("X-Api-Key")
-	if len(authorization)+len(apiKey) > 1 {
-		return violation("%d Authorization and %d x-api-key headers", len(authorization), len(apiKey))
+	azureKey := x.r.Header.Values("Api-Key")
+	if len(authorization)+len(apiKey)+len(azureKey) > 1 {
+		return violation("%d Authorization, %d x-api-key and %d api-key headers", len(authorization), len(apiKey), len(azureKey))
+	}
+	if len(azureKey) > 0 && !x.azure {
+		return violation("api-key was sent to another than Azure")
 	}
 	presented, accepted := "", x.p.o.OpenAIKeys
 	if len(authorization) == 1 {
@@ -138,6 +139,12 @@ func (x *exchange) checkCredential() error {
 		}
 	} else if len(apiKey) > 0 {
 		return violation("x-api-key was sent to OpenAI")
+	}
+	if x.azure {
+		accepted = []string{AzureKey}
+		if len(azureKey) == 1 {
+			presented = azureKey[0]
+		}
 	}
 	if !slices.Contains(accepted, presented) {
 		return &apiError{

@@ -11,9 +11,14 @@ var (
 	openAIModels = map[string]string{
 		"gpt-4o-mini": "gpt-4o-mini-2024-07-18", "gpt-4o": "gpt-4o-2024-08-06", "gpt-4.1-nano": "gpt-4.1-nano-2025-04-14",
 		"gpt-3.5-turbo": "gpt-3.5-turbo-0125", "gpt-5-mini": "gpt-5-mini-2025-08-07",
-		"text-embedding-3-small": "text-embedding-3-small", "text-embedding-3-large": "text-embedding-3-large",
+		"gpt-3.5-turbo-instruct": "gpt-3.5-turbo-instruct", "gpt-image-1": "gpt-image-1", "gpt-image-1.5": "gpt-image-1.5",
+		"tts-1": "tts-1", "gpt-4o-mini-tts": "gpt-4o-mini-tts", "whisper-1": "whisper-1", "gpt-4o-transcribe": "gpt-4o-transcribe",
+		"omni-moderation-latest":                "omni-moderation-2024-09-26",
+		"meta-llama/Meta-Llama-3.1-8B-Instruct": "meta-llama/Meta-Llama-3.1-8B-Instruct",
+		"text-embedding-3-small":                "text-embedding-3-small", "text-embedding-3-large": "text-embedding-3-large",
 	}
 	anthropicModels = map[string]string{
+		"claude-2.1":        "claude-2.1",
 		"claude-sonnet-4-5": "claude-sonnet-4-5-20250929", "claude-haiku-4-5": "claude-haiku-4-5-20251001",
 	}
 	modelOrder = []string{
@@ -39,7 +44,7 @@ func answerModel(model string) string {
 }
 
 func (x *exchange) models() error {
-	if x.r.Method != http.MethodGet || len(x.body) > 0 {
+	if len(x.body) > 0 {
 		return violation("%s %s with %d bytes", x.r.Method, x.path, len(x.body))
 	}
 	if err := x.fault.failure(); err != nil {

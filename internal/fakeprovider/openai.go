@@ -40,6 +40,10 @@ var chatFields = map[string]check{
 }
 
 func (x *exchange) chat(o object) error {
+	x.deployed(o)
+	if v := x.r.URL.Query().Get("api-version"); x.azure && v != "" && v < "2024-09-01" && !absent(o["stream_options"]) {
+		return violation("Unrecognized request argument supplied: stream_options")
+	}
 	c, err := readChat(o)
 	if err != nil {
 		return err
@@ -49,6 +53,13 @@ func (x *exchange) chat(o object) error {
 	}
 	x.answerChat(c)
 	return nil
+}
+
+// deployed puts the model that the path names in the place of the body's.
+func (x *exchange) deployed(o object) {
+	if x.model != "" {
+		o["model"] = encode(x.model)
+	}
 }
 
 // begin checks the model and takes its faults.

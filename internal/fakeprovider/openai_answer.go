@@ -84,6 +84,10 @@ func (x *exchange) streamChat(c conversation, r reply) {
 	delta := func(i int64, d ordered, finish any) {
 		chunk([]any{ordered{{"index", i}, {"delta", d}, {"logprobs", nil}, {"finish_reason", finish}}}, nil)
 	}
+	if x.azure { // no choices, and no usage either
+		s.add("", encode(ordered{{"id", ""}, {"object", ""}, {"created", 0}, {"model", ""}, {"choices", []any{}},
+			{"prompt_filter_results", []any{ordered{{"prompt_index", 0}, {"content_filter_results", ordered{}}}}}}))
+	}
 	for i := range c.n {
 		if r.tool != "" {
 			delta(i, ordered{{"role", "assistant"}, {"content", nil}, {"tool_calls", []any{append(ordered{{"index", 0}}, x.toolCall(r, "")...)}}, {"refusal", nil}}, nil)

@@ -16,6 +16,7 @@ import (
 const (
 	OpenAIKey    = "sk-fake-openai-credential-0123456789"
 	AnthropicKey = "sk-ant-fake-credential-0123456789"
+	AzureKey     = "azure-fake-credential-0123456789" // as api-key or as a bearer token
 )
 
 // Prefix may stand before every path, as with compatible servers that live below
@@ -222,7 +223,8 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.change(func() { p.requests = append(p.requests, x.record) })
 	}
 	x.path = strings.TrimPrefix(r.URL.Path, Prefix)
-	x.anthropic = strings.HasPrefix(x.path, "/v1/messages") || r.Header.Get("Anthropic-Version") != ""
+	x.anthropic = strings.HasPrefix(x.path, "/v1/messages") || x.path == "/v1/complete" || r.Header.Get("Anthropic-Version") != ""
+	x.azure = strings.HasPrefix(x.path, "/openai/")
 	if err := x.serve(); err != nil {
 		x.refuse(err)
 	}

@@ -53,7 +53,7 @@ func (x *exchange) header(contentType string) {
 }
 
 func (x *exchange) credential() string {
-	return strings.TrimPrefix(x.r.Header.Get("Authorization"), "Bearer ") + x.r.Header.Get("X-Api-Key")
+	return strings.TrimPrefix(x.r.Header.Get("Authorization"), "Bearer ") + x.r.Header.Get("X-Api-Key") + x.r.Header.Get("Api-Key")
 }
 
 // sendJSON answers with v.

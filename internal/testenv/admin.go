@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
 )
 
 // Object is JSON for the admin API.
@@ -176,3 +178,6 @@ func (g *Gateway) AwaitEvent(key Key, id string) Event {
 	})
 	return found
 }
+
+// USD spells nano-dollars as the admin API does.
+func USD(nano int64) json.Number { return json.Number(gateway.NanoUSD(nano).String()) }

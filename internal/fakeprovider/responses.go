@@ -1,0 +1,185 @@
+package fakeprovider
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+var responseFields = map[string]check{
+	"model": isString, "input": isText, "instructions": isString, "stream": isBool, "background": isBool, "store": isBool,
+	"max_output_tokens": integer(1, 1<<31), "temperature": number(0, 2), "top_p": number(0, 1), "tools": isArray, "tool_choice": isChoice,
+	"previous_response_id": isString, "conversation": isChoice, "prompt": isObject, "metadata": isObject, "user": isString,
+	"reasoning": isObject, "text": isObject, "include": isArray, "parallel_tool_calls": isBool, "truncation": isString,
+	"service_tier": isString, "stream_options": isObject, "max_tool_calls": integer(1, 1<<20), "safety_identifier": isString, "prompt_cache_key": isString,
+}
+
+// readResponse counts the words of the input: a text, or messages of texts.
+func (x *exchange) readResponse(o object) (c conversation, err error) {
+	if err := o.fields(responseFields); err != nil {
+		return c, err
+	}
+	c.model, c.stream, c.maximum, c.n = text(o["model"]), o.bool("stream"), o.int("max_output_tokens"), 1
+	if x.azure {
+		c.model = deployedModel(c.model)
+	}
+	if c.model == "" && absent(o["prompt"]) {
+		return c, badRequest("model", "Missing required parameter: 'model'.")
+	}
+	if !absent(o["stream_options"]) {
+		options, err := decodeObject(o["stream_options"])
+		if err != nil || !absent(options["include_usage"]) {
+			return c, badRequest("stream_options", "Unknown parameter: 'stream_options.include_usage'.")
+		}
+	}
+	c.last = text(o["input"])
+	if starts(o["input"], "[") {
+		items, err := o.objects("", "input")
+		if err != nil {
+			return c, err
+		}
+		for _, item := range items {
+			c.last = itemText(item)
+			c.prompt += 4
+			c.prompt += words(c.last)
+		}
+	} else {
+		c.prompt = words(c.last)
+	}
+	c.prompt += 3 + words(text(o["instructions"]))
+	return c, nil
+}
+
+func itemText(item object) string {
+	if s := text(item["content"]); s != "" {
+		return s
+	}
+	var parts []struct{ Text string }
+	_ = json.Unmarshal(item["content"], &parts)
+	var all []string
+	for _, p := range parts {
+		all = append(all, p.Text)
+	}
+	return strings.Join(all, " ")
+}
+
+func (x *exchange) responses(o object) error {
+	c, err := x.readResponse(o)
+	if err != nil {
+		return err
+	}
+	if err := x.begin(c.model); err != nil || !x.wait() {
+		return err
+	}
+	r := x.reply(c)
+	if o.bool("background") {
+		x.sendJSON(http.StatusOK, x.response(c, r, "queued", nil, nil))
+		return nil
+	}
+	x.pending = Usage{Model: r.model, InputTokens: c.prompt, CachedTokens: min(x.fault.cached, c.prompt), OutputTokens: r.output, ReasoningTokens: x.fault.reasoning}
+	output := []any{ordered{
+		{"type", "message"}, {"id", "msg_" + r.id}, {"status", "completed"}, {"role", "assistant"},
+		{"content", []any{ordered{{"type", "output_text"}, {"text", r.text()}, {"annotations", []any{}}}}},
+	}}
+	status, event := "completed", "response.completed"
+	if r.limited {
+		status, event = "incomplete", "response.incomplete"
+	}
+	var usage any = x.responseUsage()
+	if x.fault.usage == "none" {
+		usage = nil
+	}
+	if !c.stream {
+		x.sendJSON(http.StatusOK, x.response(c, r, status, output, usage))
+		return nil
+	}
+	s := &stream{x: x}
+	number := 0
+	add := func(name string, members ...member) {
+		s.add(name, encode(append(ordered{{"type", name}, {"sequence_number", number}}, members...)))
+		number++
+	}
+	add("response.created", member{"response", x.response(c, r, "in_progress", nil, nil)})
+	for i := range r.words {
+		add("response.output_text.delta", member{"item_id", "msg_" + r.id}, member{"output_index", 0}, member{"content_index", 0},
+			member{"delta", r.piece(i)}, member{"logprobs", []any{}})
+	}
+	add(event, member{"response", x.response(c, r, status, output, usage)})
+	s.send()
+	return nil
+}
+
+func (x *exchange) response(c conversation, r reply, status string, output, usage any) ordered {
+	if output == nil {
+		output = []any{}
+	}
+	return ordered{
+		{"id", "resp_" + r.id}, {"object", "response"}, {"created_at", created}, {"status", status}, {"error", nil}, {"incomplete_details", nil},
+		{"instructions", nil}, {"metadata", ordered{}}, {"model", r.model}, {"output", output}, {"parallel_tool_calls", true},
+		{"temperature", 1}, {"tool_choice", "auto"}, {"tools", []any{}}, {"top_p", 1}, {"max_output_tokens", c.maximum}, {"usage", usage},
+	}
+}
+
+func (x *exchange) responseUsage() ordered {
+	u := x.pending
+	return ordered{
+		{"input_tokens", u.InputTokens}, {"input_tokens_details", ordered{{"cached_tokens", u.CachedTokens}}},
+		{"output_tokens", u.OutputTokens}, {"output_tokens_details", ordered{{"reasoning_tokens", u.ReasoningTokens}}},
+		{"total_tokens", u.InputTokens + u.OutputTokens},
+	}
+}
+
+func (x *exchange) responseInputTokens(o object) error {
+	c, err := x.readResponse(o)
+	if err != nil {
+		return err
+	}
+	if err := x.begin(c.model); err != nil || !x.wait() {
+		return err
+	}
+	x.sendJSON(http.StatusOK, ordered{{"object", "response.input_tokens"}, {"input_tokens", c.prompt}})
+	return nil
+}
+
+func (x *exchange) compact(o object) error {
+	c, err := x.readResponse(o)
+	if err != nil {
+		return err
+	}
+	if err := x.begin(c.model); err != nil || !x.wait() {
+		return err
+	}
+	r := x.reply(c)
+	x.pending = Usage{Model: r.model, InputTokens: c.prompt, OutputTokens: r.output}
+	x.sendJSON(http.StatusOK, ordered{
+		{"id", "resp_" + r.id}, {"object", "response.compaction"}, {"created_at", created},
+		{"output", []any{ordered{{"type", "compaction"}, {"id", "cmp_" + r.id}, {"encrypted_content", "opaque"}}}},
+		{"usage", x.responseUsage()},
+	})
+	return nil
+}
+
+// run answers with a run that is queued, or streams one to its end.
+func (x *exchange) run(o object) error {
+	if ok, err := x.ready(); !ok {
+		return err
+	}
+	run := func(status string, usage any) ordered {
+		return ordered{
+			{"id", "run_1"}, {"object", "thread.run"}, {"created_at", created}, {"thread_id", "thread_1"}, {"assistant_id", "asst_1"},
+			{"status", status}, {"model", "gpt-4o-mini"}, {"usage", usage},
+		}
+	}
+	if !o.bool("stream") {
+		x.sendJSON(http.StatusOK, run("queued", nil))
+		return nil
+	}
+	x.pending = Usage{Model: "gpt-4o-mini", InputTokens: 10, OutputTokens: 5}
+	s := &stream{x: x}
+	s.add("thread.run.created", encode(run("queued", nil)))
+	s.add("thread.message.delta", encode(ordered{{"id", "msg_1"}, {"object", "thread.message.delta"}, {"delta", ordered{}}}))
+	s.add("thread.run.completed", encode(run("completed", x.plainUsage("prompt_tokens", "completion_tokens"))))
+	s.add("done", []byte("[DONE]"))
+	s.send()
+	return nil
+}
