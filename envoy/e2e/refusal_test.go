@@ -152,7 +152,7 @@ func TestWhatAKeyMayNotDo(t *testing.T) {
 		"unknown path, anthropic":         {path: "/api/providers/anthropic/v1/nothing", body: helloCall, status: 404, code: "not_found"},
 		"unknown provider":                {path: "/api/providers/nobody/v1/chat/completions", body: helloChat, status: 404, code: "not_found"},
 		"outside the API":                 {path: "/anything", body: helloChat, status: 404, code: "not_found"},
-		"method":                          {method: "GET", path: chat, status: 405, code: "method_not_allowed"},
+		"method":                          {method: "DELETE", path: chat, status: 405, code: "method_not_allowed"},
 		"method, anthropic":               {method: "DELETE", path: messages, status: 405, code: "method_not_allowed"},
 	}
 	for name, c := range cases {
