@@ -79,7 +79,7 @@ func (x *exchange) responses(o object) error {
 	x.pending = Usage{Model: r.model, InputTokens: c.prompt, CachedTokens: min(x.fault.cached, c.prompt), OutputTokens: r.output, ReasoningTokens: x.fault.reasoning}
 	output := []any{ordered{
 		{"type", "message"}, {"id", "msg_" + r.id}, {"status", "completed"}, {"role", "assistant"},
-		{"content", []any{ordered{{"type", "output_text"}, {"text", r.text()}, {"annotations", []any{}}}}},
+		{"content", []any{ordered{{"type", "output_text"}, {"text", r.text()}, {"annotations", []any{}}, {"logprobs", []any{}}}}},
 	}}
 	status, event := "completed", "response.completed"
 	if r.limited {
@@ -113,17 +113,21 @@ func (x *exchange) response(c conversation, r reply, status string, output, usag
 	if output == nil {
 		output = []any{}
 	}
+	var maximum any
+	if c.maximum > 0 {
+		maximum = c.maximum
+	}
 	return ordered{
 		{"id", "resp_" + r.id}, {"object", "response"}, {"created_at", created}, {"status", status}, {"error", nil}, {"incomplete_details", nil},
 		{"instructions", nil}, {"metadata", ordered{}}, {"model", r.model}, {"output", output}, {"parallel_tool_calls", true},
-		{"temperature", 1}, {"tool_choice", "auto"}, {"tools", []any{}}, {"top_p", 1}, {"max_output_tokens", c.maximum}, {"usage", usage},
+		{"temperature", 1}, {"tool_choice", "auto"}, {"tools", []any{}}, {"top_p", 1}, {"max_output_tokens", maximum}, {"usage", usage},
 	}
 }
 
 func (x *exchange) responseUsage() ordered {
 	u := x.pending
 	return ordered{
-		{"input_tokens", u.InputTokens}, {"input_tokens_details", ordered{{"cached_tokens", u.CachedTokens}}},
+		{"input_tokens", u.InputTokens}, {"input_tokens_details", ordered{{"cached_tokens", u.CachedTokens}, {"cache_write_tokens", 0}}},
 		{"output_tokens", u.OutputTokens}, {"output_tokens_details", ordered{{"reasoning_tokens", u.ReasoningTokens}}},
 		{"total_tokens", u.InputTokens + u.OutputTokens},
 	}
