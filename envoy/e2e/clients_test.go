@@ -20,6 +20,7 @@ type suite struct{ name, variable, script string }
 
 var suites = []suite{
 	{"openai for Python", "BRICKS_TEST_PYTHON", "python/openai_suite.py"},
+	{"openai for Python, all endpoints", "BRICKS_TEST_PYTHON", "python/endpoints_suite.py"},
 	{"anthropic 2 for Python", "BRICKS_TEST_PYTHON", "python/anthropic_suite.py"},
 	{"anthropic 1 for Python", "BRICKS_TEST_PYTHON_ANTHROPIC1", "python/anthropic_suite.py"},
 	{"openai for Node", "BRICKS_TEST_NODE_MODULES", "node/openai_suite.mjs"},
@@ -28,6 +29,12 @@ var suites = []suite{
 // TestClients runs the official SDKs through the gateway.
 func TestClients(t *testing.T) {
 	e := newEnv(t, testenv.Options{})
+	others := e.CreateKey([]string{
+		e.openAI, e.azureSetting(testenv.Object{"modelMap": testenv.Object{"my-deployment": "gpt-4o-mini"}}, nil),
+		e.CreateSetting("vllm", fakeprovider.OpenAIKey, e.fake.URL(), nil), e.CreateSetting("deepinfra", fakeprovider.OpenAIKey, e.fake.URL(), nil),
+	}, nil)
+	e.fake.Forbid(others.Secret)
+	e.secrets = append(e.secrets, fakeprovider.AzureKey, others.Secret)
 	forbidden := e.newKey(testenv.Object{"allowedModels": []string{"none"}})
 	for _, s := range suites {
 		t.Run(s.name, func(t *testing.T) {
@@ -36,12 +43,19 @@ func TestClients(t *testing.T) {
 			if a := e.send(t, "GET", models, "", bearer(limited)...); a.status != 200 {
 				t.Fatalf("got %v", a)
 			}
-			s.run(t, map[string]string{
+			providers := "http://" + e.Proxy + "/api/providers/"
+			settings := map[string]string{
+				"AZURE_URL": providers + "azure", "AZURE_KEY": others.Secret, "AZURE_TOKEN": others.Secret,
+				"VLLM_URL": providers + "vllm/v1", "DEEPINFRA_URL": providers + "deepinfra/v1",
 				"OPENAI_URL": "http://" + e.Proxy + "/api/providers/openai/v1", "ANTHROPIC_URL": "http://" + e.Proxy + "/api/providers/anthropic",
 				"OPENAI_KEY": e.key.Secret, "ANTHROPIC_KEY": e.key.Secret,
 				"FORBIDDEN_KEY": forbidden.Secret, "FORBIDDEN_MODEL": "gpt-4o-mini", "FORBIDDEN_CLAUDE": "claude-haiku-4-5",
 				"LIMITED_KEY": limited.Secret, "LIMITED_MODEL": "gpt-4o-mini", "LIMITED_CLAUDE": "claude-haiku-4-5",
-			})
+			}
+			if strings.HasSuffix(s.script, "endpoints_suite.py") {
+				settings["OPENAI_KEY"] = others.Secret
+			}
+			s.run(t, settings)
 		})
 	}
 }
@@ -57,6 +71,8 @@ func TestClientsWithoutTheGateway(t *testing.T) {
 	for _, s := range suites {
 		t.Run(s.name, func(t *testing.T) {
 			s.run(t, map[string]string{
+				"AZURE_URL": fake.URL(), "AZURE_KEY": fakeprovider.AzureKey, "AZURE_TOKEN": fakeprovider.AzureKey,
+				"VLLM_URL": fake.URL() + "/v1", "DEEPINFRA_URL": fake.URL() + "/v1/openai",
 				"OPENAI_URL": fake.URL() + "/v1", "ANTHROPIC_URL": fake.URL(),
 				"OPENAI_KEY": fakeprovider.OpenAIKey, "ANTHROPIC_KEY": fakeprovider.AnthropicKey,
 				"FORBIDDEN_MODEL": "fake-403", "FORBIDDEN_CLAUDE": "fake-403", "LIMITED_MODEL": "fake-429", "LIMITED_CLAUDE": "fake-429",
