@@ -111,7 +111,9 @@ func (x *exchange) read(body []byte) (call, *refusal) {
 		c call
 		r *refusal
 	)
-	if boundary := x.in.boundary(); boundary != "" && x.match.Endpoint.Body.Multipart() {
+	if len(body) == 0 && x.match.Endpoint.Body == provider.OptionalJSON {
+		c.factor = 1 // there is none after all
+	} else if boundary := x.in.boundary(); boundary != "" && x.match.Endpoint.Body.Multipart() {
 		c, r = readMultipart(body, boundary, x.match.Endpoint)
 	} else {
 		c, r = readCall(body, x.match.Endpoint)

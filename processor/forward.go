@@ -48,6 +48,9 @@ func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
 	if r != nil {
 		return x.refuse(r)
 	}
+	if body == nil {
+		body = []byte{} // empty, which is not none: the body's message is to be answered
+	}
 	x.storeRequest(body)
 	return x.forward(body)
 }
@@ -91,6 +94,9 @@ func (x *exchange) chooseModel() *refusal {
 	})
 	if len(x.settings) > 0 {
 		return nil
+	}
+	if x.call.model == "" {
+		return &refusal{http.StatusForbidden, "model_not_allowed", "this key may use some models only: the body must name one", "model", 0, nil}
 	}
 	return &refusal{http.StatusForbidden, "model_not_allowed", "this key may not use model " + clip(x.call.model), "model", 0, nil}
 }

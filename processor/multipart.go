@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"mime/multipart"
+	"regexp"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -27,6 +28,9 @@ func readMultipart(body []byte, boundary string, e *provider.Endpoint) (call, *r
 	fail := func(param, message string) { bad = invalid(param+" "+message, param) }
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
 	seen := map[string]bool{}
+	if !bytes.HasPrefix(body, []byte("--"+boundary)) { // what stands before it, others may read
+		return c, invalid("the body does not start with its boundary", "")
+	}
 	for parts := 0; bad == nil; parts++ {
 		part, err := reader.NextRawPart()
 		if errors.Is(err, io.EOF) {
@@ -35,8 +39,11 @@ func readMultipart(body []byte, boundary string, e *provider.Endpoint) (call, *r
 		if err != nil || parts == maxParts {
 			return c, invalid("the body is not multipart/form-data of at most 128 parts, ended by its boundary", "")
 		}
-		name := part.FormName()
-		if part.FileName() != "" {
+		name, isFile, ok := partName(part)
+		if !ok {
+			return c, invalid("a part of the body has a header that not everyone reads alike", clip(name))
+		}
+		if isFile {
 			bad = c.readFile(name, part)
 			continue
 		}
@@ -55,6 +62,30 @@ func readMultipart(body []byte, boundary string, e *provider.Endpoint) (call, *r
 		bad = invalid("model is required", "model")
 	}
 	return c, bad
+}
+
+var (
+	plainName    = regexp.MustCompile(`^[A-Za-z0-9_.-]+(\[[A-Za-z0-9_]*\])*$`)
+	extendedName = regexp.MustCompile(`(?i)(^|[^e])name\*`) // not filename*
+)
+
+// partName is what a part is called, and whether it is a file. ok is false when
+// another reader could see another name, or another content: what we allow must
+// be what the provider gets.
+func partName(part *multipart.Part) (name string, isFile, ok bool) {
+	name = part.FormName()
+	disposition := part.Header["Content-Disposition"]
+	if len(disposition) != 1 || !plainName.MatchString(name) || extendedName.MatchString(disposition[0]) ||
+		!strings.Contains(disposition[0], `name="`+name+`"`) && !strings.Contains(disposition[0], "name="+name) {
+		return name, false, false
+	}
+	switch strings.ToLower(part.Header.Get("Content-Transfer-Encoding")) {
+	case "", "7bit", "8bit", "binary":
+	default:
+		return name, false, false
+	}
+	isFile = strings.Contains(strings.ToLower(disposition[0]), "filename")
+	return name, isFile, !(isFile && (name == "model" || name == "user"))
 }
 
 // numbers are parts whose text is a JSON number or boolean.
