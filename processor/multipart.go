@@ -102,6 +102,9 @@ func (c *call) readText(name string, text []byte, e *provider.Endpoint, fail fun
 		c.readMember(m, e, fail)
 	case "prompt", "size", "quality", "partial_images":
 		c.readPiece(m, e, fail)
+		if e.Meter == provider.MeterTranscription {
+			c.text += int64(len(text))
+		}
 	case "n":
 		c.readBounds(m, e, fail)
 	}

@@ -38,43 +38,57 @@ func (x *exchange) boundUnits(r *limit.Request) {
 // guessUnits is what the call will cost by what its request says: at most, or
 // probably. ok is false when the list has no price for it.
 func (x *exchange) guessUnits(most bool) (cost gateway.NanoUSD, ok bool) {
-	c, table, name := &x.call, x.s.o.Prices, x.match.Provider.Name
-	units, found := table.Units(name, c.model)
 	switch x.match.Endpoint.Meter {
 	case provider.MeterImages:
-		cost, ok = table.Image(name, c.model, c.quality, c.imageSize, max(c.factor, 1))
-		if ok && found && units.ByImageToken() {
-			input, known := units.ImageTokens(c.textTokens(most), c.images*imageInputTokens, c.partial*partialTokens*c.factor, 0)
-			return cost + input, known
-		}
-		return cost, ok
+		return x.guessImages(most)
 	case provider.MeterSpeech:
-		if !found {
-			return 0, false
-		}
-		if cost, ok = units.Characters(c.characters); ok {
-			return cost, true
-		}
-		input := gateway.NanoUSD(0)
-		if price, ok := table.Lookup(name, c.model); ok {
-			input = price.Cost(gateway.Usage{InputTokens: c.textTokens(most)})
-		}
-		cost, ok = units.Audio(0, c.spoken(most))
-		return input + cost, ok
-	default:
-		ms := c.audio.likely
-		if most {
-			ms = c.audio.most
-		}
-		if !found {
-			return 0, false
-		}
-		cost, ok = units.Audio(ms, 0)
-		if price, known := table.Lookup(name, c.model); ok && known && most {
-			cost += price.Cost(gateway.Usage{OutputTokens: price.MaxOutputTokens})
-		}
+		return x.guessSpeech(most)
+	}
+	return x.guessTranscript(most)
+}
+
+func (x *exchange) guessImages(most bool) (cost gateway.NanoUSD, ok bool) {
+	c, table, name := &x.call, x.s.o.Prices, x.match.Provider.Name
+	count := max(c.factor, 1)
+	cost, ok = table.Image(name, c.model, c.quality, c.imageSize, count)
+	units, found := table.Units(name, c.model)
+	if !ok || !found || !units.ByImageToken() {
 		return cost, ok
 	}
+	input, ok := units.ImageTokens(c.textTokens(most), c.images*imageInputTokens, c.partial*partialTokens*count, 0)
+	return cost + input, ok
+}
+
+func (x *exchange) guessSpeech(most bool) (cost gateway.NanoUSD, ok bool) {
+	c, table, name := &x.call, x.s.o.Prices, x.match.Provider.Name
+	units, found := table.Units(name, c.model)
+	if !found {
+		return 0, false
+	}
+	if cost, ok = units.Characters(c.characters); ok {
+		return cost, true
+	}
+	cost, ok = units.Audio(0, c.spoken(most))
+	if price, known := table.Lookup(name, c.model); known {
+		cost += price.Cost(gateway.Usage{InputTokens: c.textTokens(most)})
+	}
+	return cost, ok
+}
+
+func (x *exchange) guessTranscript(most bool) (cost gateway.NanoUSD, ok bool) {
+	c, table, name := &x.call, x.s.o.Prices, x.match.Provider.Name
+	units, found := table.Units(name, c.model)
+	if !found {
+		return 0, false
+	}
+	if !most {
+		return units.Audio(c.audio.likely, 0)
+	}
+	cost, ok = units.Audio(c.audio.most, 0)
+	if price, known := table.Lookup(name, c.model); known { // its text is billed as well
+		cost += price.Cost(gateway.Usage{InputTokens: c.text, OutputTokens: price.MaxOutputTokens})
+	}
+	return cost, ok
 }
 
 // spoken is how long speech of the given characters takes, in milliseconds.

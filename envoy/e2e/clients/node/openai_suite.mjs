@@ -1,7 +1,7 @@
-// The official OpenAI SDK for Node: JSON, streams, tools, images, embeddings,
-// errors. See ../README.md for its settings.
+// The official OpenAI SDK for Node: JSON, streams, tools, images, sound, files,
+// embeddings, errors. See ../README.md for its settings.
 import assert from "node:assert/strict";
-import OpenAI from "openai";
+import OpenAI, { toFile } from "openai";
 
 const setting = (name, fallback) => {
   const value = process.env["SUITE_" + name] ?? fallback;
@@ -106,6 +106,31 @@ const cases = {
     await raises(OpenAI.PermissionDeniedError, 403, () =>
       chat({ key: setting("FORBIDDEN_KEY", KEY), model: setting("FORBIDDEN_MODEL") }),
     );
+  },
+  async responses() {
+    const ask = (more) => client().responses.create({ model: MODEL, input: "hello there gateway", ...more });
+    const answer = await ask();
+    assert.equal(answer.output_text, SAID);
+    assert.equal(answer.usage.output_tokens, 5);
+    const events = await collect(await ask({ stream: true }));
+    assert.equal(events.at(-1).type, "response.completed");
+    assert.equal(events.at(-1).response.usage.input_tokens, 6);
+  },
+  async imagesAndSound() {
+    const file = (name) => toFile(Buffer.from("\x89PNG\x00\x00"), name);
+    const edited = await client().images.edit({ model: "gpt-image-1", prompt: "a red fox", image: [await file("a.png"), await file("b.png")] });
+    assert.equal(edited.usage.input_tokens_details.image_tokens, 170);
+    const speech = await client().audio.speech.create({ model: "tts-1", voice: "alloy", input: "hello" });
+    assert.equal(Buffer.from(await speech.arrayBuffer()).subarray(0, 3).toString(), "ID3");
+    const heard = await client().audio.transcriptions.create({ model: "whisper-1", file: await file("a.mp3") });
+    assert.equal(heard.text, "so it was");
+  },
+  async files() {
+    const made = await client().files.create({ purpose: "batch", file: await toFile(Buffer.alloc(3000, "{}"), "a.jsonl") });
+    assert.equal(made.bytes, 3000);
+    const content = await client().files.content("file-1");
+    assert.equal((await content.arrayBuffer()).byteLength, 240_000);
+    await client().files.delete("file-1");
   },
   async rateLimitError() {
     const e = await raises(OpenAI.RateLimitError, 429, () =>
