@@ -23,8 +23,8 @@ type answer struct {
 	scanner      sse.Scanner
 	body         []byte // of an answer that is no stream, up to maxAnswer
 	size         int64  // of the whole body
-	truncated    bool
-	withheld     bool // answered by us in its place
+	truncated    bool   // body is its end only
+	withheld     bool   // answered by us in its place
 	reading      provider.Reading
 	events       int64 // stream events with data: our estimate of output tokens
 	marked       bool  // the stream's own end marker passed
@@ -35,8 +35,12 @@ type answer struct {
 	stored       []byte
 }
 
-// maxAnswer bounds what is kept of an answer to read its usage from.
-const maxAnswer = 16 << 20
+// maxAnswer bounds what is kept of an answer to read its usage from. Of a longer
+// one the last maxTail bytes are, where the usage stands.
+const (
+	maxAnswer = 16 << 20
+	maxTail   = 64 << 10
+)
 
 // dropped headers never reach the client: they would speak for the gateway's
 // host, or belong to the provider's own site.
@@ -71,8 +75,8 @@ func (x *exchange) responseHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processi
 			return x.immediate(r)
 		}
 		x.answer.sse = strings.HasPrefix(contentType, "text/event-stream")
-		if x.match.Endpoint.Meter == provider.MeterImages {
-			x.answer.scanner.Limit = maxAnswer // an image in one event
+		if m := x.match.Endpoint.Meter; m == provider.MeterImages || m == provider.MeterResponses {
+			x.answer.scanner.Limit = maxAnswer // an image, or all output, in one event
 		}
 		x.answer.scrub = scrubber{secret: []byte(x.setting.APIKey.Reveal())}
 		mutation.RemoveHeaders = append(mutation.RemoveHeaders, dropped...)
@@ -154,14 +158,14 @@ func (x *exchange) responseBody(b *extprocv3.HttpBody) *extprocv3.ProcessingResp
 
 func (x *exchange) keepBody(chunk []byte) {
 	x.answer.size += int64(len(chunk))
-	if m := x.match.Endpoint.Meter; m == provider.MeterNone || m == provider.MeterSpeech || x.answer.truncated {
-		return
-	}
-	if len(x.answer.body)+len(chunk) > maxAnswer {
-		x.answer.truncated, x.answer.body = true, nil
+	if m := x.match.Endpoint.Meter; m == provider.MeterNone || m == provider.MeterSpeech {
 		return
 	}
 	x.answer.body = append(x.answer.body, chunk...)
+	if n := len(x.answer.body); n > maxAnswer || x.answer.truncated && n > 2*maxTail {
+		x.answer.truncated = true
+		x.answer.body = bytes.Clone(x.answer.body[n-maxTail:])
+	}
 }
 
 // streamChunk reads the events that chunk completes. Without usage to take out

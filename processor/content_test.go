@@ -2,6 +2,7 @@ package processor_test
 
 import (
 	"io"
+	"strings"
 	"testing"
 
 	filterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
@@ -114,5 +115,25 @@ func TestLostAnswersOfUnits(t *testing.T) {
 	}
 	if w.finals[0].Cost != 0 || w.finals[0].PriceStatus != gateway.Free {
 		t.Errorf("a provider's failure: %+v", w.finals[0])
+	}
+}
+
+// TestHugeAnswers: the usage behind 20 MB of images is read. 100 tokens of image
+// are 0.004 dollars.
+func TestHugeAnswers(t *testing.T) {
+	w := newWorld()
+	messages := []*extprocv3.ProcessingRequest{
+		openAI(false, "POST", "/images/generations"), requestBody(`{"model":"gpt-image-1","prompt":"a fox"}`),
+		responseHeaders(":status", "200", "content-type", "application/json"), responseBody(false, `{"created":1,"data":[{"b64_json":"`),
+	}
+	for range 20 {
+		messages = append(messages, responseBody(false, strings.Repeat("A", 1<<20)))
+	}
+	messages = append(messages, responseBody(true, `"}],"usage":{"input_tokens":0,"output_tokens":100,"output_tokens_details":{"image_tokens":100}}}`))
+	if _, err := process(w, io.EOF, messages...); err != nil {
+		t.Fatal(err)
+	}
+	if e := w.finals[0]; e.Cost != 4_000_000 || e.Estimated || e.Usage.OutputTokens != 100 {
+		t.Errorf("event = %+v", e)
 	}
 }

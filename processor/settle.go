@@ -76,7 +76,11 @@ func (x *exchange) price() {
 		}
 		return
 	}
-	if !a.sse && len(a.body) > 0 {
+	switch {
+	case a.sse || len(a.body) == 0:
+	case a.truncated:
+		a.reading = meter.ReadTail(a.body)
+	default:
 		a.reading = meter.ReadJSON(a.body)
 	}
 	e.ResponseModel = a.reading.Model

@@ -119,3 +119,15 @@ func TestStreamsOfEachMeter(t *testing.T) {
 		}
 	}
 }
+
+func TestReadTail(t *testing.T) {
+	for tail, want := range map[string]int64{
+		`AAAA"}],"size":"1024x1024","usage":{"input_tokens":3,"output_tokens":7}}`: 7,
+		`"usage":{"output_tokens":1}},"usage" : {"output_tokens":7}, "x":1}`:       7,
+		`AAAA"}]}`: 0, `"usage":{"output_tok`: 0, `"usage":null}`: 0, ``: 0,
+	} {
+		if r := provider.MeterImages.ReadTail([]byte(tail)); r.Usage.OutputTokens != want || r.HasCost != (want > 0) {
+			t.Errorf("%s: %+v, want %d output tokens", tail, r, want)
+		}
+	}
+}

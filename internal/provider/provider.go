@@ -94,6 +94,8 @@ type Provider struct {
 	Endpoints []Endpoint
 	// Credential sets the provider's credential headers for a setting.
 	Credential func(s Credential) []Header
+
+	bySlashes map[int][]*Endpoint // the rows by the number of their segments
 }
 
 // Credential is what a provider needs to build its credential headers.
@@ -111,12 +113,19 @@ type Header struct {
 }
 
 // all are the providers that this version serves, by name.
-var all = map[string]*Provider{
-	anthropic.Name: &anthropic,
-	azure.Name:     &azure,
-	deepInfra.Name: &deepInfra,
-	openAI.Name:    &openAI,
-	vLLM.Name:      &vLLM,
+var all = index(&anthropic, &azure, &deepInfra, &openAI, &vLLM)
+
+func index(providers ...*Provider) map[string]*Provider {
+	byName := map[string]*Provider{}
+	for _, p := range providers {
+		p.bySlashes = map[int][]*Endpoint{}
+		for i := range p.Endpoints {
+			n := strings.Count(p.Endpoints[i].Path, "/")
+			p.bySlashes[n] = append(p.bySlashes[n], &p.Endpoints[i])
+		}
+		byName[p.Name] = p
+	}
+	return byName
 }
 
 // Get returns the provider called name.
@@ -155,8 +164,7 @@ func Find(method, path string) (m Match, found bool) {
 	}
 	m.Provider = p
 	below = "/" + below
-	for i := range p.Endpoints {
-		e := &p.Endpoints[i]
+	for _, e := range p.bySlashes[strings.Count(below, "/")] {
 		if !matchTemplate(e.Path, below) {
 			continue
 		}
@@ -164,7 +172,9 @@ func Find(method, path string) (m Match, found bool) {
 		if e.Method == method {
 			m.Endpoint = e
 			m.Method, m.Path = e.upstream(below)
-			m.Deployment = segment(e.Path, below, "{deployment}")
+			if p == &azure {
+				m.Deployment = segment(e.Path, below, "{deployment}")
+			}
 			return m, true
 		}
 	}
@@ -178,7 +188,7 @@ func (e *Endpoint) upstream(path string) (method, target string) {
 		method = e.UpstreamMethod
 	}
 	if target == "" {
-		target = e.Path
+		return method, path // which fits, segment by segment
 	}
 	var b strings.Builder
 	for more := true; more; {

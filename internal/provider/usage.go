@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 
@@ -45,6 +46,18 @@ func (m Meter) ReadJSON(body []byte) Reading {
 		}
 		return true
 	})
+	return r
+}
+
+// ReadTail reads the end of a JSON answer that was too long to keep: its usage,
+// if that stands behind all else that is long. No model is read.
+func (m Meter) ReadTail(tail []byte) Reading {
+	at := bytes.LastIndex(tail, []byte(`"usage"`))
+	if at < 0 {
+		return Reading{}
+	}
+	r := m.ReadJSON(append([]byte{'{'}, tail[at:]...))
+	r.Model = ""
 	return r
 }
 
