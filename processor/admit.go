@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/provider"
 )
 
@@ -75,7 +76,7 @@ func (x *exchange) admit(endOfStream bool) *refusal {
 	if len(x.settings) == 0 {
 		return &refusal{http.StatusForbidden, "provider_not_allowed", "this key has no provider setting for " + m.Provider.Name, "", 0, nil}
 	}
-	if err := x.s.o.Limiter.Exhausted(x.ctx, x.key); err != nil {
+	if err := x.s.o.Limiter.Exhausted(x.ctx, x.accounts, m.Endpoint.Meter != provider.MeterNone); err != nil {
 		return limitRefusal(err)
 	}
 	if r := x.in.checkOwn(); r != nil {
@@ -97,6 +98,7 @@ func (x *exchange) authenticate() *refusal {
 		return unavailable("the gateway cannot check keys right now")
 	}
 	x.key = key
+	x.accounts = []limit.Account{{ID: gateway.KeyAccount(key.ID), Label: "key", Limits: key.Limits()}}
 	return nil
 }
 
@@ -172,15 +174,11 @@ func (x *exchange) tooLarge() *refusal {
 
 func limitRefusal(err error) *refusal {
 	if l, ok := errors.AsType[*limitError](err); ok {
-		status := http.StatusTooManyRequests
-		if l.Code == "cost_not_boundable" {
-			status = http.StatusForbidden
-		}
 		headers := stateHeaders(l.State)
 		if l.Total {
 			headers = append(headers, header{"x-should-retry", "false"})
 		}
-		return &refusal{status, l.Code, l.Message, "", l.RetryAfter, headers}
+		return &refusal{http.StatusTooManyRequests, l.Code, l.Message, "", l.RetryAfter, headers}
 	}
 	return unavailable("the gateway cannot check limits right now")
 }

@@ -40,6 +40,7 @@ type exchange struct {
 	in       inbound
 	match    provider.Match
 	key      *gateway.Key
+	accounts []limit.Account        // that the request is charged to, the key's first
 	settings []*configcache.Setting // of the provider, in the key's order
 	setting  *configcache.Setting
 	call     call

@@ -170,7 +170,8 @@ func (x *exchange) upstreamHeaders() *extprocv3.HeaderMutation {
 // reserve asks the limiter: may this request go on, and for how much. The event
 // then holds what an interrupted request is booked at.
 func (x *exchange) reserve() *refusal {
-	request := limit.Request{ID: x.event.ID, Key: x.key, Bounded: true}
+	request := limit.Request{ID: x.event.ID, Accounts: x.accounts}
+	bounded := true
 	x.event.PriceStatus = gateway.Free
 	if x.match.Endpoint.Meter != provider.MeterNone {
 		price, priced := x.s.o.Prices.Lookup(x.match.Provider.Name, x.call.model)
@@ -181,12 +182,20 @@ func (x *exchange) reserve() *refusal {
 				"model " + clip(x.call.model) + " has no known price, and this key has a cost limit", "model", 0, nil,
 			}
 		case hasCostLimit(x.key):
-			request.Cost, request.Bounded = x.call.bound(price, x.match.Endpoint)
+			request.Cost, bounded = x.call.bound(price, x.match.Endpoint)
+			request.Least = request.Cost
 			x.event.Cost, x.event.PriceStatus = request.Cost, gateway.Priced
 		case priced:
 			x.event.Cost, x.event.PriceStatus = price.Cost(gateway.Usage{InputTokens: x.call.estimatedInput()}), gateway.Priced
 		default:
 			x.event.PriceStatus = gateway.Unpriced
+		}
+	}
+	if hasCostLimit(x.key) && !bounded && !x.key.AllowUnbounded {
+		x.event.Cost = 0
+		return &refusal{
+			http.StatusForbidden, "cost_not_boundable",
+			"what this request could cost cannot be bounded, and this key has a cost limit", "", 0, nil,
 		}
 	}
 	reservation, err := x.s.o.Limiter.Reserve(x.ctx, request)
