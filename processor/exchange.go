@@ -36,6 +36,7 @@ type exchange struct {
 	// built only then, or the answer would pass unmetered.
 	answerPhases bool
 	streamErr    error
+	cut          bool // the answer ends here: its money is used up
 
 	in       inbound
 	match    provider.Match
@@ -44,7 +45,10 @@ type exchange struct {
 	settings []*configcache.Setting // of the provider, in the key's order
 	setting  *configcache.Setting
 	call     call
+	quote    quote
+	lowered  int64 // the output's maximum that the money allows; 0: as asked
 	reserved limit.Reservation
+	covered  int64 // tokens of output that the reservation is known to pay for
 	event    gateway.Event
 	answer   answer
 }

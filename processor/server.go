@@ -117,6 +117,9 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err 
 		if err := stream.Send(resp); err != nil {
 			return err
 		}
+		if x.cut {
+			return status.Error(codes.ResourceExhausted, "the money for this answer is used up")
+		}
 	}
 }
 
