@@ -44,6 +44,7 @@ type exchange struct {
 	accounts []limit.Account        // that the request is charged to, the key's first
 	settings []*configcache.Setting // of the provider, in the key's order
 	setting  *configcache.Setting
+	expected int64 // bytes of the body that room is held for
 	call     call
 	quote    quote
 	lowered  int64 // the output's maximum that the money allows; 0: as asked
@@ -65,6 +66,7 @@ func (x *exchange) handle(req *extprocv3.ProcessingRequest) (*extprocv3.Processi
 		if x.phase != phaseAdmitted {
 			return nil, outOfOrder("request body")
 		}
+		defer x.bodyDone()
 		return x.requestBody(r.RequestBody.Body), nil
 	case *extprocv3.ProcessingRequest_ResponseHeaders:
 		return x.responseHeaders(r.ResponseHeaders), nil

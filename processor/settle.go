@@ -18,6 +18,7 @@ const statusClientGone = 499
 // end, however that came about, and does not use the stream's own context: that
 // one is over.
 func (x *exchange) finish() {
+	x.bodyDone()
 	switch x.phase {
 	case phaseForwarded, phaseAnswering:
 		x.settle()
