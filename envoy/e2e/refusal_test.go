@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bricks-gateway/bricks/internal/fakeprovider"
 	"github.com/bricks-gateway/bricks/internal/testenv"
