@@ -40,16 +40,18 @@ func dollars(nano int64) json.Number {
 	return json.Number(new(big.Rat).SetFrac64(nano, 1e9).FloatString(9))
 }
 
-// rounds is how often a race for money is run; BRICKS_TEST_ROUNDS sets it.
-func rounds(t *testing.T) int {
-	if text := os.Getenv("BRICKS_TEST_ROUNDS"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
+// number is what an environment variable says, for longer runs than by default.
+func number(t *testing.T, variable string, usual int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return usual
 	}
-	return 3
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // limited is a request of 200 bytes that may write 50 tokens; the fake bills 10
@@ -137,7 +139,7 @@ func TestNoOverspend(t *testing.T) {
 	for _, clients := range []int{1, 8, 200, 1000} {
 		for _, stream := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%d clients stream=%t", clients, stream), func(t *testing.T) {
-				for range rounds(t) {
+				for range number(t, "BRICKS_TEST_ROUNDS", 3) {
 					k := e.newKey(testenv.Object{"costLimitInUsd": dollars(limit)})
 					e.fake.Reset()
 					answered := e.race(t, clients, k, limited(stream), "X-Fake-Words", "50")
