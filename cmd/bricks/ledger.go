@@ -10,7 +10,7 @@ import (
 	"github.com/bricks-gateway/bricks/internal/store"
 )
 
-// ledger is where limits learn what a key has spent: the store, once the spool
+// ledger is where limits learn what an account has spent: the store, once the spool
 // has been emptied into it.
 type ledger struct {
 	spool *event.Spool
@@ -19,9 +19,9 @@ type ledger struct {
 
 var _ memory.Ledger = ledger{}
 
-// Spend is what the key's events in [start, end) cost.
-func (l ledger) Spend(ctx context.Context, keyID string, start, end time.Time) (gateway.NanoUSD, error) {
-	return l.db.Spend(ctx, keyID, start, end)
+// Spend is what the account's events in [start, end) cost.
+func (l ledger) Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error) {
+	return l.db.Spend(ctx, account, start, end)
 }
 
 // Flush waits until every final event handed in so far is in the store.

@@ -51,11 +51,11 @@ func (l *Ledger) Add(key string, at time.Time, cost gateway.NanoUSD) {
 }
 
 // Spend sums what was added.
-func (l *Ledger) Spend(_ context.Context, key string, start, end time.Time) (sum gateway.NanoUSD, err error) {
+func (l *Ledger) Spend(_ context.Context, account gateway.AccountID, start, end time.Time) (sum gateway.NanoUSD, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range l.spent {
-		if e.KeyID == key && !e.CreatedAt.Before(start) && (end.IsZero() || e.CreatedAt.Before(end)) {
+		if gateway.KeyAccount(e.KeyID) == account && !e.CreatedAt.Before(start) && (end.IsZero() || e.CreatedAt.Before(end)) {
 			sum += e.Cost
 		}
 	}

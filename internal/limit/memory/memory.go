@@ -17,9 +17,9 @@ import (
 
 // Ledger is where spend is derived from.
 type Ledger interface {
-	// Spend sums what events of key cost that were created in [start, end).
+	// Spend sums what events of account cost that were created in [start, end).
 	// Zero times leave that side open.
-	Spend(ctx context.Context, keyID string, start, end time.Time) (gateway.NanoUSD, error)
+	Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error)
 	// Flush waits until every final event written so far counts in Spend.
 	Flush(ctx context.Context) error
 }
@@ -165,13 +165,13 @@ func (l *Limiter) spent(ctx context.Context, key *gateway.Key, start time.Time) 
 	if err := l.ledger.Flush(ctx); err != nil {
 		return 0, 0, err
 	}
-	if total, err = l.ledger.Spend(ctx, key.ID, time.Time{}, time.Time{}); err != nil {
+	if total, err = l.ledger.Spend(ctx, gateway.KeyAccount(key.ID), time.Time{}, time.Time{}); err != nil {
 		return 0, 0, err
 	}
 	if key.CostLimitUnit == "" {
 		return total, 0, nil
 	}
-	inWindow, err = l.ledger.Spend(ctx, key.ID, start, time.Time{})
+	inWindow, err = l.ledger.Spend(ctx, gateway.KeyAccount(key.ID), start, time.Time{})
 	return total, inWindow, err
 }
 
