@@ -40,6 +40,8 @@ type exchange struct {
 	in       inbound
 	match    provider.Match
 	key      *gateway.Key
+	users    []*gateway.User        // that match
+	matched  bool                   // users is known
 	settings []*configcache.Setting // of the provider, in the key's order
 	setting  *configcache.Setting
 	call     call

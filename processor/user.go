@@ -1,0 +1,85 @@
+package processor
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+)
+
+// userAccount is one account of the request's end user: what the request is
+// charged to and limited by besides its key.
+type userAccount struct {
+	ID     gateway.AccountID
+	Label  string // for messages: user "spike"
+	Limits gateway.Limits
+}
+
+// userAccounts are those of the users that match, or the default one for an end
+// user that none describes, if defaults are set. They are in the order of their
+// ids, and known once the end user is: from the header x-user-id on, or the body.
+func (x *exchange) userAccounts() []userAccount {
+	var accounts []userAccount
+	for _, u := range x.users {
+		accounts = append(accounts, userAccount{gateway.UserAccount(u.ID), userLabel(u.UserID), u.Limits()})
+	}
+	if d := x.s.o.DefaultUser; len(accounts) == 0 && x.matched && d.Any() {
+		accounts = []userAccount{{gateway.DefaultAccount(x.key.ID, x.event.UserID), userLabel(x.event.UserID), d}}
+	}
+	slices.SortFunc(accounts, func(a, b userAccount) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	return accounts
+}
+
+func userLabel(name string) string { return "user " + quote(name) }
+
+func quote(name string) string { return `"` + clip(name) + `"` }
+
+// matchUsers finds the users that bind the request's end user, and refuses what
+// any of them does not allow. The model is checked with the key's.
+func (x *exchange) matchUsers() *refusal {
+	name := x.event.UserID
+	if name == "" || x.matched {
+		return nil
+	}
+	users, err := x.s.o.Config.Users(x.ctx, x.key, name)
+	if gateway.KindOf(err) == gateway.Forbidden {
+		return notAllowed("more users match " + quote(name) + " than the gateway can check")
+	}
+	if err != nil {
+		return unavailable("the gateway cannot check users right now")
+	}
+	x.users, x.matched = users, true
+	for _, a := range x.userAccounts() {
+		x.event.Accounts = append(x.event.Accounts, a.ID)
+	}
+	for _, u := range users {
+		switch {
+		case u.Revoked:
+			return notAllowed(userLabel(name) + " is revoked")
+		case !u.ExpiresAt.IsZero() && !x.start.Before(u.ExpiresAt):
+			return notAllowed(userLabel(name) + " has expired")
+		}
+	}
+	for _, u := range users {
+		if !pathAllowed(u.AllowedPaths, x.in.method, x.in.path) {
+			return &refusal{http.StatusForbidden, "path_not_allowed", userLabel(name) + " may not call " + x.in.method + " " + x.in.path, "", 0, nil}
+		}
+	}
+	return nil
+}
+
+// notAllowed is not a 401: the key is good, and another one would not help.
+func notAllowed(message string) *refusal {
+	return &refusal{http.StatusForbidden, "user_not_allowed", message, "user", 0, nil}
+}
+
+// checkUserModel refuses a model that one of the users may not use.
+func (x *exchange) checkUserModel() *refusal {
+	for _, u := range x.users {
+		if len(u.AllowedModels) > 0 && !slices.Contains(u.AllowedModels, x.call.model) {
+			return &refusal{http.StatusForbidden, "model_not_allowed", userLabel(u.UserID) + " may not use model " + clip(x.call.model), "model", 0, nil}
+		}
+	}
+	return nil
+}
