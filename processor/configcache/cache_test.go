@@ -60,8 +60,9 @@ func (c *controlPlane) serve(g configv1.ConfigDiscovery_StreamServer) error {
 			}
 		}
 		c.answerUsers(r, u)
+		mute := c.mute
 		c.mu.Unlock()
-		if len(r.SubscribeKeys)+len(r.SubscribeUsers) == 0 || c.mute {
+		if len(r.SubscribeKeys)+len(r.SubscribeUsers) == 0 || mute {
 			continue
 		}
 		nonce++

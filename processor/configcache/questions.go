@@ -16,12 +16,27 @@ type questions[K comparable] struct {
 }
 
 type question struct {
-	done chan struct{}
-	open bool // asked on the current stream
+	done    chan struct{}
+	open    bool // asked on the current stream
+	waiting int  // callers
 }
 
 func newQuestions[K comparable]() questions[K] {
 	return questions[K]{slots: make(chan struct{}, maxPending), pending: map[K]*question{}}
+}
+
+// reopen calls subscribe for what somebody still waits for, and forgets the
+// rest: after a long outage there may be more than fits into one request. The
+// caller holds Cache.mu.
+func (qs *questions[K]) reopen(subscribe func(K)) {
+	for k, q := range qs.pending {
+		if q.waiting == 0 {
+			delete(qs.pending, k)
+			continue
+		}
+		q.open = true
+		subscribe(k)
+	}
 }
 
 // ask subscribes to k by request and waits for the first answer, after which
@@ -48,6 +63,7 @@ func ask[K comparable](ctx context.Context, c *Cache, qs *questions[K], k K, kno
 	}
 	send := !q.open && c.connected.Load()
 	q.open = q.open || send
+	q.waiting++
 	c.mu.Unlock()
 	if send {
 		c.send(request())
@@ -60,6 +76,7 @@ func ask[K comparable](ctx context.Context, c *Cache, qs *questions[K], k K, kno
 	case <-ctx.Done():
 		c.mu.Lock()
 		q.open = false // the question may be lost: the next caller asks again
+		q.waiting--
 		c.mu.Unlock()
 	}
 	return unavailable("the control plane does not answer")

@@ -89,15 +89,9 @@ func (c *Cache) begin() *configv1.ConfigRequest {
 		return true
 	})
 	c.absent = nil
-	for d, q := range c.keyQuestions.pending {
-		q.open = true
-		first.SubscribeKeys = append(first.SubscribeKeys, d[:])
-	}
+	c.keyQuestions.reopen(func(d Digest) { first.SubscribeKeys = append(first.SubscribeKeys, d[:]) })
 	// Known end users are asked for again when they come: there may be many.
-	for u, q := range c.userQuestions.pending {
-		q.open = true
-		first.SubscribeUsers = append(first.SubscribeUsers, u.proto())
-	}
+	c.userQuestions.reopen(func(u endUser) { first.SubscribeUsers = append(first.SubscribeUsers, u.proto()) })
 	c.lastContact.Store(time.Now().UnixNano())
 	c.connected.Store(true)
 	c.readyOnce.Do(func() { close(c.ready) })

@@ -147,6 +147,34 @@ func TestANewStreamAsksForEndUsersAnew(t *testing.T) {
 	})
 }
 
+func TestANewStreamAnswersWhoWaits(t *testing.T) {
+	c := &controlPlane{cut: make(chan struct{}), mute: true}
+	cache, _ := connect(t, c, configcache.Options{LookupTimeout: 20 * time.Second})
+	answered := make(chan error, 1)
+	go func() {
+		_, err := cache.Users(context.Background(), &gateway.Key{ID: "k"}, "nobody")
+		answered <- err
+	}()
+	eventually(t, func() error {
+		if c.userQuestions("nobody") == 0 {
+			return fmt.Errorf("not asked")
+		}
+		return nil
+	})
+	c.mu.Lock()
+	c.mute = false
+	c.mu.Unlock()
+	c.cut <- struct{}{}
+	select {
+	case err := <-answered:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("no answer on the new stream")
+	}
+}
+
 func TestAFloodOfEndUsersIsBounded(t *testing.T) {
 	c := &controlPlane{}
 	cache, _ := connect(t, c, configcache.Options{})
