@@ -167,12 +167,17 @@ func TestWhatCannotBeSentIsSaidToBeTooMuch(t *testing.T) {
 	}
 }
 
-// Ten megabytes of users: the updates must fit gRPC's default limit of 4 MiB,
-// and none may be left out. The barrier holds until the last one is there.
+// Ten megabytes of users, or very many: the updates must fit gRPC's default limit
+// of 4 MiB, and none may be left out. The barrier holds until the last one is
+// there.
 func TestManyUsersAtOnceArriveInUpdatesThatFit(t *testing.T) {
+	t.Run("long ones", func(t *testing.T) { manyUsers(t, 100, 100<<10) })
+	t.Run("short ones", func(t *testing.T) { manyUsers(t, 3*maxEndUsers, 1) })
+}
+
+func manyUsers(t *testing.T, n, size int) {
 	f := setup(t)
-	const n = 100
-	long := []string{strings.Repeat("m", 100<<10)}
+	long := []string{strings.Repeat("m", size)}
 	r := &configv1.ConfigRequest{}
 	var changes []store.Change
 	for i := range n {

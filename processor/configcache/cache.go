@@ -44,7 +44,10 @@ type Options struct {
 	StaleAfter time.Duration
 	// LookupTimeout bounds the wait for an answer about a new key; 2s if 0.
 	LookupTimeout time.Duration
-	Logger        *slog.Logger
+	// MaxEndUsers is how many end users are remembered, whether or not users match
+	// them; 50,000 if 0. Clients choose the names, so there is no end to them.
+	MaxEndUsers int
+	Logger      *slog.Logger
 }
 
 // Cache is safe for concurrent use. Run must be running for lookups of new keys
@@ -83,6 +86,9 @@ func New(o Options) *Cache {
 	}
 	if o.LookupTimeout == 0 {
 		o.LookupTimeout = 2 * time.Second
+	}
+	if o.MaxEndUsers == 0 {
+		o.MaxEndUsers = 50_000
 	}
 	c := &Cache{
 		o:             o,

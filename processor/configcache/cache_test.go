@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,8 @@ type controlPlane struct {
 	known map[string]*configv1.Key
 	mute  bool          // takes questions and answers none
 	cut   chan struct{} // each value ends a stream
+
+	streams atomic.Int64 // that began
 
 	mu    sync.Mutex
 	asked map[string]int
@@ -48,6 +51,9 @@ func (c *controlPlane) serve(g configv1.ConfigDiscovery_StreamServer) error {
 		r, err := g.Recv()
 		if err != nil {
 			return err
+		}
+		if r.NodeId != "" {
+			c.streams.Add(1)
 		}
 		u := &configv1.ConfigUpdate{Revision: 10}
 		c.mu.Lock()

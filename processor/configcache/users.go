@@ -10,11 +10,6 @@ import (
 	configv1 "github.com/bricks-gateway/bricks/proto/config/v1"
 )
 
-// maxUsers is how many end users are remembered, whether or not users match
-// them: clients choose the names, so there is no end to them. The oldest is
-// forgotten, and asked for again when it comes back.
-const maxUsers = 50_000
-
 // endUser is whom a request names, with what of its key counts for matching. A
 // key whose tags change has other end users from then on.
 type endUser struct{ userID, keyID, tags string }
@@ -118,9 +113,10 @@ func (c *Cache) putUser(u endUser, m *matches) {
 	}
 }
 
-// forgetUsers keeps at most maxUsers.
+// forgetUsers keeps at most Options.MaxEndUsers: the oldest goes, and is asked for
+// again when it comes back.
 func (c *Cache) forgetUsers() {
-	for len(c.users.order) > maxUsers {
+	for len(c.users.order) > c.o.MaxEndUsers {
 		oldest := c.users.order[0]
 		c.users.order = c.users.order[1:]
 		if _, asked := c.userQuestions.pending[oldest]; asked {
