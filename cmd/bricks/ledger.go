@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/bricks-gateway/bricks/internal/event"
@@ -22,7 +21,7 @@ var _ limit.Ledger = ledger{}
 
 // Spend is what the account's events in [start, end) cost.
 func (l ledger) Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error) {
-	return l.db.Spend(ctx, strings.TrimPrefix(string(account), "key:"), start, end)
+	return l.db.Spend(ctx, account, start, end)
 }
 
 // Flush waits until every final event handed in so far is in the store.
