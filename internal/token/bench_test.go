@@ -42,7 +42,7 @@ func worst(size int) map[string][]byte {
 		cjk.WriteRune(0x4e00 + rune(random[i%size])*73)
 	}
 	return map[string][]byte{
-		"a": fill("a", size), "A": fill("A", size), "a in 16 KB": fill(strings.Repeat("a", 16000)+" ", size), "consonants in 16 KB": spaced(consonants, 16000), "ab": fill("ab", size), "spaces": fill(" ", size), "newlines": fill("\n", size),
+		"a": fill("a", size), "A": fill("A", size), "a in 4 KB": fill(strings.Repeat("a", 4000)+" ", size), "consonants in 4 KB": spaced(consonants, 4000), "ab": fill("ab", size), "spaces": fill(" ", size), "newlines": fill("\n", size),
 		"space-newline": fill(" \n", size), "newline-space": fill("\n ", size)[:size-1], "emoji": fill("😀", size), "digits": fill("7", size), "dashes": fill("-", size),
 		"marks": fill("\u0301", size), "mark-upper": fill("\u0301A", size), "upper-cjk": fill("語A", size), "cjk same": fill("漢字", size),
 		"cjk random": []byte(cjk.String()), "cuneiform": []byte(rare.String()),
@@ -85,4 +85,40 @@ func chatBody(size int) []byte {
 		panic(err)
 	}
 	return b
+}
+
+func BenchmarkInputChat(b *testing.B) {
+	_ = token.Load(token.O200kBase)
+	for _, kib := range []int{1, 10, 100, 1024} {
+		body := chatBody(kib << 10)
+		b.Run(fmt.Sprint(kib, "KiB"), func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				token.Input("openai", "gpt-4o", body)
+			}
+		})
+		b.Run(fmt.Sprint(kib, "KiB by bytes"), func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				token.ByteBound(body)
+			}
+		})
+	}
+}
+
+// BenchmarkInputDear is the most that a body of 4 MiB, and of 10 MiB, can cost.
+func BenchmarkInputDear(b *testing.B) {
+	_ = token.Load(token.O200kBase, token.CL100kBase)
+	for _, size := range []int{4<<20 - 1<<10, 10 << 20} {
+		for name, body := range dear(size) {
+			for e, model := range models {
+				b.Run(fmt.Sprint(name, "/", size>>20, "MiB/", e), func(b *testing.B) {
+					for b.Loop() {
+						token.Input("openai", model, body)
+					}
+				})
+			}
+		}
+	}
 }

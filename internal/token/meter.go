@@ -10,12 +10,12 @@ import (
 // The budget of work of one call. A unit is what splitting a byte and looking up
 // its piece costs at most, 25 ns on a slow core; merging a byte of a piece that is
 // no token costs up to mergeWork units more. So a call takes about 0.1 s at most:
-// 4 MiB of text made of tokens, 600 KiB of the worst.
+// 4 MiB of text made of tokens, 450 KiB of the worst.
 const (
 	budget    = 4 << 20
-	mergeWork = 6
+	mergeWork = 8
 	// longestPiece is where a piece without an end in sight counts by its bytes.
-	longestPiece = 16 << 10
+	longestPiece = 4 << 10
 )
 
 // meter adds up tokens within a budget of work.

@@ -65,8 +65,10 @@ const (
 // does not look for it. When it fits, Input need not run.
 func ByteBound(body []byte) int64 {
 	n := int64(len(body)) + byteBoundBase
-	if bytes.Contains(body, []byte("tool")) || bytes.Contains(body, []byte(`\u`)) {
-		n += byteBoundTools
+	for _, word := range []string{"tools", "functions", `\u`} { // an escape may hide the name
+		if bytes.Contains(body, []byte(word)) {
+			return n + byteBoundTools
+		}
 	}
 	return n
 }
