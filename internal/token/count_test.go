@@ -2,12 +2,17 @@ package token_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"flag"
 	"math/rand/v2"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/bricks-gateway/bricks/internal/token"
@@ -52,15 +57,133 @@ func noise(n int) []byte {
 	return b
 }
 
+var record = flag.Bool("record", false, "write testdata/counts.json from tiktoken")
+
+// recorded are tiktoken's counts of the corpus.
+func recorded(t *testing.T) (counts map[token.Encoding]map[string]int64) {
+	t.Helper()
+	b, err := os.ReadFile("testdata/counts.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &counts); err != nil {
+		t.Fatal(err)
+	}
+	return counts
+}
+
 func TestCountEqualsTiktoken(t *testing.T) {
 	o := newOracle(t)
+	counts := map[token.Encoding]map[string]int64{}
 	for e, model := range models {
+		counts[e] = map[string]int64{}
 		for name, text := range corpus {
 			got, want := token.Count(model, []byte(text)), o.count("text", e, text)
 			if got.Tokens != want || !got.Exact {
 				t.Errorf("%s, %s: Count = %+v, tiktoken counts %d", e, name, got, want)
 			}
+			counts[e][name] = want
 		}
+	}
+	if *record {
+		b, err := json.MarshalIndent(counts, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile("testdata/counts.json", append(b, '\n'), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := cmp.Diff(recorded(t), counts); d != "" {
+		t.Errorf("tiktoken counts otherwise than recorded (-record writes anew): %s", d)
+	}
+}
+
+// From many goroutines, of which the first loads the vocabulary.
+func TestCountEqualsWhatTiktokenCountedOnce(t *testing.T) {
+	var all sync.WaitGroup
+	for e, counts := range recorded(t) {
+		if len(counts) != len(corpus) {
+			t.Errorf("%s: %d counts are recorded, the corpus has %d texts", e, len(counts), len(corpus))
+		}
+		for name, want := range counts {
+			all.Go(func() {
+				if got := token.Count(models[e], []byte(corpus[name])); got.Tokens != want || !got.Exact {
+					t.Errorf("%s, %s: Count = %+v, tiktoken counted %d", e, name, got, want)
+				}
+			})
+		}
+	}
+	all.Wait()
+}
+
+func TestModelsCountWithTheirEncoding(t *testing.T) {
+	counts := recorded(t)
+	for e, names := range map[token.Encoding][]string{
+		token.O200kBase: {
+			"gpt-4o", "gpt-4o-2024-08-06", "gpt-4o-mini", "GPT-4o", "gpt-4.1", "gpt-4.1-nano-2025-04-14", "gpt-4.5-preview", "gpt-5", "gpt-5-mini",
+			"gpt-5.1", "gpt-5.2-pro-2025-12-11", "o1", "o1-preview", "o3-mini", "o4-mini-2025-04-16", "chatgpt-4o-latest", "gpt-oss-120b",
+			"codex-mini-latest", "ft:gpt-4o-mini-2024-07-18:acme::7p4lURel", "ft:gpt-4.1-2025-04-14:acme",
+		},
+		token.CL100kBase: {
+			"gpt-4", "gpt-4-0613", "gpt-4-32k", "gpt-4-turbo-2024-04-09", "gpt-3.5-turbo", "gpt-3.5-turbo-instruct", "gpt-35-turbo", "gpt-35-turbo-16k",
+			"ft:gpt-3.5-turbo-0125:acme::x", "text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002", "babbage-002", "ft:davinci-002:acme",
+		},
+		token.None: {
+			"", "claude-opus-4-5", "gpt-4.9", "gpt-41", "gpt-4ever", "gpt-6", "o1x", "o2", "my-gpt-4o", "llama-3", "text-embedding-4", "text-davinci-003", "gpt-4omni",
+		},
+	} {
+		want := int64(len(corpus["chinese"])) // which every vocabulary counts otherwise
+		if e != token.None {
+			want = counts[e]["chinese"]
+		}
+		for _, name := range names {
+			if got := token.Count(name, []byte(corpus["chinese"])); got.Tokens != want || got.Exact != (e != token.None) {
+				t.Errorf("Count(%q) = %+v, want %d as %s counts", name, got, want, e)
+			}
+		}
+	}
+}
+
+func TestLoadKnowsItsEncodings(t *testing.T) {
+	if err := token.Load(token.O200kBase, token.CL100kBase); err != nil {
+		t.Error(err)
+	}
+	if err := token.Load("p50k_base"); err == nil {
+		t.Error("Load of an encoding that no model has passed")
+	}
+}
+
+func TestOutputEstimates(t *testing.T) {
+	text := []byte(corpus["german"])
+	if got, want := token.Output("gpt-4o", text), recorded(t)[token.O200kBase]["german"]; got != want {
+		t.Errorf("Output = %d, want %d", got, want)
+	}
+	for text, want := range map[string]int64{"": 0, "a": 1, "abcd": 1, "abcde": 2} {
+		if got := token.Output("claude-opus-4-5", []byte(text)); got != want {
+			t.Errorf("Output(%q) = %d, want a token for 4 bytes: %d", text, got, want)
+		}
+	}
+	long := []byte(strings.Repeat("a", 8000))
+	if got := token.Output("gpt-4o", long); got != 2000 {
+		t.Errorf("Output of a run too long to count = %d, want 2000", got)
+	}
+}
+
+// Beyond the budget of work a byte counts as a token.
+func TestCountStaysABound(t *testing.T) {
+	text := []byte(strings.Repeat("qxz", 1000) + strings.Repeat("qxzjk ", 1<<20))
+	for _, model := range models {
+		// Each qxzjk is three tokens at least, and the budget ends before the text.
+		if got := token.Count(model, text); got.Exact || got.Tokens < 3<<20 || got.Tokens > int64(len(text)) {
+			t.Errorf("%s: Count = %+v", model, got)
+		}
+	}
+	// A piece with no end in sight, in the midst of text.
+	run := strings.Repeat("é", 10_000)
+	got := token.Count("gpt-4o", []byte("Hello "+run+" world"))
+	if got.Exact || got.Tokens < 5_000 || got.Tokens > int64(len(run)+12) {
+		t.Errorf("Count of a run = %+v", got)
 	}
 }
 

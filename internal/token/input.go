@@ -17,7 +17,7 @@ const (
 	perMessageOther = 8
 	perInputOther   = 2
 	perName         = 1
-	perPart         = 1 // parts that are joined may make another token at the seam
+	perPart         = 2 // texts that are joined have made up to two tokens more than apart
 	perCall         = 8
 	priming         = 3
 	spare           = 4

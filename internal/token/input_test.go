@@ -272,13 +272,14 @@ func TestInputOfABrokenOrHugeBodyIsItsBytes(t *testing.T) {
 	}
 }
 
-// What Input assumes of texts that the provider may join.
-func TestJoiningTextsAddsAtMostATokenAtTheSeam(t *testing.T) {
+// What Input assumes of texts that the provider may join. "\u00a0 \u00a0" and "a" are
+// two tokens apart and four joined.
+func TestJoiningTextsAddsAtMostTwoTokens(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		a, b := texts().Draw(r, "a"), texts().Draw(r, "b")
 		for _, model := range models {
 			apart := token.Count(model, []byte(a)).Tokens + token.Count(model, []byte(b)).Tokens
-			if joined := token.Count(model, []byte(a+b)).Tokens; joined > apart+1 {
+			if joined := token.Count(model, []byte(a+b)).Tokens; joined > apart+2 {
 				r.Fatalf("%q + %q: %d apart, %d joined", a, b, apart, joined)
 			}
 		}

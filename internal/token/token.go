@@ -34,8 +34,8 @@ type Bound struct {
 
 // Count returns the tokens of text as the OpenAI model sees it, without any
 // framing. It is exact, with Exact set, for models whose vocabulary is known and
-// text within the budget of work; all else counts by its bytes. Special tokens
-// that text spells out count as plain text, as OpenAI's API treats them.
+// text within the budget of work; all else counts by its bytes. A special token
+// that text spells out counts as plain text, which is more tokens than one.
 func Count(model string, text []byte) Bound {
 	m := newMeter(encodingOf(model))
 	defer m.free()
