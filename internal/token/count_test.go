@@ -6,6 +6,7 @@ import (
 	"flag"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -172,10 +173,10 @@ func TestOutputEstimates(t *testing.T) {
 
 // Beyond the budget of work a byte counts as a token.
 func TestCountStaysABound(t *testing.T) {
-	text := []byte(strings.Repeat("qxz", 1000) + strings.Repeat("qxzjk ", 1<<20))
+	text := []byte(strings.Repeat("qxz", 1000) + strings.Repeat("qxzjk ", 1<<18))
 	for _, model := range models {
 		// Each qxzjk is three tokens at least, and the budget ends before the text.
-		if got := token.Count(model, text); got.Exact || got.Tokens < 3<<20 || got.Tokens > int64(len(text)) {
+		if got := token.Count(model, text); got.Exact || got.Tokens < 3<<18 || got.Tokens > int64(len(text)) {
 			t.Errorf("%s: Count = %+v", model, got)
 		}
 	}
@@ -223,6 +224,36 @@ func texts() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		return strings.Join(rapid.SliceOfN(rapid.SampledFrom(alphabet), 0, 40).Draw(t, "parts"), "")
 	})
+}
+
+// Each pair of the alphabet, then longer texts.
+func TestPiecesEqualTheExpressions(t *testing.T) {
+	o := newOracle(t)
+	var all []string
+	for _, a := range alphabet {
+		for _, b := range alphabet {
+			all = append(all, a+b)
+		}
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 2000 {
+		var s strings.Builder
+		for range 1 + r.IntN(12) {
+			s.WriteString(alphabet[r.IntN(len(alphabet))])
+		}
+		all = append(all, s.String())
+	}
+	for e := range models {
+		for _, text := range all {
+			var want []int
+			if err := json.Unmarshal(o.ask("pieces", e, text), &want); err != nil {
+				t.Fatal(err)
+			}
+			if got := token.Pieces(e, []byte(text)); !slices.Equal(got, want) {
+				t.Fatalf("%s: pieces of %q = %v, the expression finds %v", e, text, got, want)
+			}
+		}
+	}
 }
 
 func TestCountEqualsTiktokenOnRandomText(t *testing.T) {

@@ -264,6 +264,26 @@ func TestInputOfOtherProvidersBoundsByBytes(t *testing.T) {
 	}
 }
 
+func TestInputLeavesRoomForWhatModelsAdd(t *testing.T) {
+	body := encode(t, object{"messages": []any{message("user", "x")}})
+	plain := token.Input("openai", "gpt-4o", body).Tokens
+	// gpt-oss is shown some 70 tokens about itself, its channels and the date.
+	if got := token.Input("openai", "gpt-oss-120b", body).Tokens; got < plain+70 {
+		t.Errorf("gpt-oss: %d tokens, gpt-4o: %d, want 70 more", got, plain)
+	}
+	body = encode(t, object{"messages": []any{message("user", "x")}, "tools": []any{}})
+	if got := token.Input("openai", "gpt-4o", body).Tokens; got < plain+12 {
+		t.Errorf("with tools: %d tokens, without: %d, want the cookbook's 12 more", got, plain)
+	}
+}
+
+func TestInputGivesUpOnTooManyElements(t *testing.T) {
+	body := []byte(`{"messages":[` + strings.Repeat(`{},`, 1<<20) + `{"content":[{"type":"image_url"}]}]}`)
+	if got := token.Input("openai", "gpt-4o", body); !got.Hidden || got.Exact || got.Tokens < 1<<20 {
+		t.Errorf("Input = %+v, want what was not read Hidden and counted by its bytes", got)
+	}
+}
+
 func TestInputOfABrokenOrHugeBodyIsItsBytes(t *testing.T) {
 	for _, body := range []string{`[]`, ``, `{"messages":[`, `{"messages":["` + strings.Repeat("x", 5<<20) + `"]}`} {
 		if got := token.Input("openai", "gpt-4o", []byte(body)); got.Tokens < int64(len(body)) || !got.Hidden || got.Exact {

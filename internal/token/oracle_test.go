@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/pkoukk/tiktoken-go-loader/assets"
@@ -61,7 +60,7 @@ func newOracle(t testing.TB) *oracle {
 	return &oracle{t, json.NewEncoder(stdin), bufio.NewScanner(stdout)}
 }
 
-func (o *oracle) count(kind string, e token.Encoding, value any) int64 {
+func (o *oracle) ask(kind string, e token.Encoding, value any) []byte {
 	o.t.Helper()
 	if err := o.in.Encode([]any{kind, e, value}); err != nil {
 		o.t.Fatal(err)
@@ -69,7 +68,12 @@ func (o *oracle) count(kind string, e token.Encoding, value any) int64 {
 	if !o.out.Scan() {
 		o.t.Fatalf("the oracle ended: %v", o.out.Err())
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(o.out.Text()), 10, 64)
+	return o.out.Bytes()
+}
+
+func (o *oracle) count(kind string, e token.Encoding, value any) int64 {
+	o.t.Helper()
+	n, err := strconv.ParseInt(string(o.ask(kind, e, value)), 10, 64)
 	if err != nil {
 		o.t.Fatal(err)
 	}

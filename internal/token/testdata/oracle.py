@@ -1,6 +1,6 @@
 """Counts tokens with OpenAI's own tokenizer. The first argument is the folder of
 the vocabularies; each line read is a JSON array [kind, encoding, value], each line
-written the number of tokens. The kinds: text, chat (a request body, counted as
+written the number of tokens. The kinds: text, pieces (their lengths), chat (a request body, counted as
 OpenAI's cookbook does: "How to count tokens with tiktoken")."""
 
 import base64
@@ -8,6 +8,7 @@ import hashlib
 import json
 import sys
 
+import regex
 import tiktoken
 import tiktoken_ext.openai_public as public
 
@@ -82,7 +83,13 @@ def declared(encoding, body):
     return messages(encoding, body["messages"]) + (signature(encoding, functions) if functions else 0)
 
 
-kinds = {"text": length, "chat": chat, "declared": declared}
+def pieces(encoding, text):
+    """The bytes of each piece that the encoding's expression finds."""
+    length(encoding, "")
+    return [len(m.group().encode()) for m in regex.finditer(encodings[encoding]._pat_str, text)]
+
+
+kinds = {"pieces": pieces, "text": length, "chat": chat, "declared": declared}
 for line in sys.stdin:
     kind, encoding, value = json.loads(line)
     print(kinds[kind](encoding, value), flush=True)
