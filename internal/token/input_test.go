@@ -277,6 +277,19 @@ func TestInputLeavesRoomForWhatModelsAdd(t *testing.T) {
 	}
 }
 
+// A property may be called as a word of the schema language.
+func TestInputCountsPropertiesWithWordsForNames(t *testing.T) {
+	count := func(name string) int64 {
+		f := function("f", "d", nil, object{name: object{"description": "x"}})
+		return token.Input("openai", "gpt-4o", encode(t, object{"tools": []any{f, f, f, f, f, f, f, f}})).Tokens
+	}
+	for _, name := range []string{"type", "name", "description", "required", "enum"} {
+		if got, want := count(name), count("size"); got < want {
+			t.Errorf("a property called %s counts %d, one called size %d", name, got, want)
+		}
+	}
+}
+
 func TestInputGivesUpOnTooManyElements(t *testing.T) {
 	body := []byte(`{"messages":[` + strings.Repeat(`{},`, 1<<20) + `{"content":[{"type":"image_url"}]}]}`)
 	if got := token.Input("openai", "gpt-4o", body); !got.Hidden || got.Exact || got.Tokens < 1<<20 {
