@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/provider"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/internal/store"
@@ -38,6 +39,12 @@ type Store interface {
 	Keys(ctx context.Context, f store.KeyFilter) (keys []*gateway.Key, total int, err error)
 	KeyByDigest(ctx context.Context, d secrets.Digest) (*gateway.Key, time.Time, error)
 
+	CreateUser(ctx context.Context, u *gateway.User) error
+	UpdateUser(ctx context.Context, id string, change func(*gateway.User) error) (*gateway.User, error)
+	DeleteUser(ctx context.Context, id string) (revision int64, err error)
+	User(ctx context.Context, id string) (*gateway.User, error)
+	Users(ctx context.Context, f store.UserFilter) (users []*gateway.User, total int, err error)
+
 	Events(ctx context.Context, f store.EventFilter) (events []*gateway.Event, total int, err error)
 }
 
@@ -59,6 +66,11 @@ type Options struct {
 	// XDSStatus answers GET /api/xds/status with any value that JSON can spell;
 	// nil: this process runs no xDS server.
 	XDSStatus func() any
+
+	// Standing tells how an account's limits stand, and VerifyLedger compares the
+	// counters with the events; nil: this process knows of no limiter.
+	Standing     func(ctx context.Context, a limit.Account) (limit.Standing, error)
+	VerifyLedger func(ctx context.Context) (accounts int, differences []limit.Difference, err error)
 
 	// AdminKeys empty means that everyone who reaches the port is admin: New
 	// refuses that unless Loopback says that only this machine can.
@@ -140,7 +152,9 @@ func (a *api) table() []route {
 	var routes []route
 	routes = append(routes, a.settingRoutes()...)
 	routes = append(routes, a.keyRoutes()...)
+	routes = append(routes, a.userRoutes()...)
 	routes = append(routes, a.eventRoutes()...)
+	routes = append(routes, a.standingRoutes()...)
 	return append(routes, a.systemRoutes()...)
 }
 

@@ -1,22 +1,26 @@
 package processor
 
 import (
-	"bytes"
 	"math"
+	"slices"
+	"strconv"
 
 	"github.com/bricks-gateway/bricks/internal/jsonscan"
 	"github.com/bricks-gateway/bricks/internal/provider"
+	"github.com/bricks-gateway/bricks/internal/token"
 )
 
 // call is what the gateway reads of a request's JSON body.
 type call struct {
 	model   string
 	stream  bool
-	user    string // of the body
-	maximum int64  // the largest output maximum given; 0: none
-	factor  int64  // how many outputs of that size are asked for, at least 1
-	size    int64  // of the body, in bytes
-	opaque  bool   // holds input whose size the body does not show: images, files, audio
+	user    string            // of the body
+	maximum int64             // the largest output maximum given; 0: none
+	limits  []jsonscan.Member // that gave a maximum, null ones too
+	floor   int64             // a smaller maximum would be no good: what is set aside for thinking
+	factor  int64             // how many outputs of that size are asked for, at least 1
+	size    int64             // of the body, in bytes
+	body    []byte            // as it came; nil once it is forwarded, if it is large
 
 	streamOptions jsonscan.Member
 	includeUsage  jsonscan.Member // of stream_options
@@ -50,7 +54,7 @@ func readCall(body []byte, e *provider.Endpoint) (call, *refusal) {
 	if c.model == "" && !e.ModelOptional {
 		return c, invalid("model is required", "model")
 	}
-	c.opaque = c.unseen || holdsMedia(body)
+	c.body = body
 	return c, nil
 }
 
@@ -94,17 +98,25 @@ func (c *call) readMember(m jsonscan.Member, e *provider.Endpoint, fail func(par
 }
 
 func (c *call) readBounds(m jsonscan.Member, e *provider.Endpoint, fail func(param, message string)) {
+	limit := slices.Contains(e.OutputLimits, m.Name)
+	if limit {
+		c.limits = append(c.limits, m)
+	}
 	if m.IsNull() {
 		return
 	}
-	for _, name := range e.OutputLimits {
-		if m.Name == name {
-			n, ok := m.Int(maxOutput)
-			if !ok || n < 1 {
-				fail(name, "must be a whole number from 1 to 2147483647")
-			}
-			c.maximum = max(c.maximum, n)
+	if m.Name == "thinking" && e.Meter == provider.MeterAnthropic {
+		if budget, ok := jsonscan.Get(m.Value, "budget_tokens"); ok {
+			c.floor, _ = budget.Int(maxOutput)
+			c.floor++
 		}
+	}
+	if limit {
+		n, ok := m.Int(maxOutput)
+		if !ok || n < 1 {
+			fail(m.Name, "must be a whole number from 1 to 2147483647")
+		}
+		c.maximum = max(c.maximum, n)
 	}
 	for _, name := range e.OutputFactors {
 		if m.Name == name && name == "prompt" {
@@ -119,23 +131,60 @@ func (c *call) readBounds(m jsonscan.Member, e *provider.Endpoint, fail func(par
 	}
 }
 
-// estimatedInput guesses the input's tokens where nobody reports them: one for
-// every four bytes of the body.
-func (c *call) estimatedInput() int64 { return (c.size + 3) / 4 }
+// maxKept is how large a body may be to be kept until the answer's end, in case
+// the provider does not report usage.
+const maxKept = 64 << 10
 
-// holdsMedia reports whether the body may refer to input that it does not
-// spell out. It looks for the part types' names anywhere, and takes an escaped
-// letter, which honest encoders do not write, as a hidden name: a false alarm
-// only reserves more.
-func holdsMedia(body []byte) bool {
-	for _, part := range [...]string{
-		"image_url", "input_image", `"image"`, "input_audio", "input_file", `"file"`, `"document"`, "file_id", `\u005f`, `\u005F`, `\u006`, `\u007`,
-	} {
-		if bytes.Contains(body, []byte(part)) {
-			return true
+// forget lets go of a large body.
+func (c *call) forget() {
+	if c.size > maxKept {
+		c.body = nil
+	}
+}
+
+// estimatedInput counts the input's tokens where nobody reports them; of a body
+// that is not kept, one for every four bytes.
+func (c *call) estimatedInput(provider string) int64 {
+	if c.body == nil {
+		return (c.size + 3) / 4
+	}
+	return token.Input(provider, c.model, c.body).Tokens
+}
+
+// withMaximum returns body with no larger output maximum than n. A body without
+// one gets it in the field called name.
+func (c *call) withMaximum(body []byte, name string, n int64) []byte {
+	value := strconv.AppendInt(nil, n, 10)
+	given := false
+	for _, m := range slices.Backward(c.limits) { // from behind, so that places in front stay right
+		asked, ok := m.Int(maxOutput)
+		if ok {
+			given = true
+		}
+		if ok && asked > n {
+			body = jsonscan.Replace(body, m, value)
 		}
 	}
-	return false
+	switch {
+	case given:
+	case len(c.limits) > 0: // null
+		body = jsonscan.Replace(body, c.limits[0], value)
+	default:
+		body = jsonscan.InsertFirst(body, strconv.Quote(name), string(value))
+	}
+	c.findStreamOptions(body)
+	return body
+}
+
+// findStreamOptions looks for what stands elsewhere after an edit.
+func (c *call) findStreamOptions(body []byte) {
+	if c.streamOptions.Name == "" {
+		return
+	}
+	c.streamOptions, _ = jsonscan.Get(body, "stream_options")
+	if c.includeUsage.Name != "" {
+		c.includeUsage, _ = jsonscan.Get(c.streamOptions.Value, "include_usage")
+	}
 }
 
 // withUsage returns body changed to ask the provider for usage in the stream.

@@ -49,10 +49,17 @@ func (x *exchange) checkContent(endOfStream bool) *refusal {
 	if e := x.in.contentEncoding; e != "" && !strings.EqualFold(e, "identity") && mode != provider.StreamedBody {
 		return &refusal{http.StatusUnsupportedMediaType, "unsupported_media_type", "content-encoding must be identity", "", 0, nil}
 	}
-	if n, err := strconv.ParseInt(x.in.contentLength, 10, 64); err == nil && n > int64(x.maxBody()) {
+	size, err := strconv.ParseInt(x.in.contentLength, 10, 64)
+	switch {
+	case err != nil:
+		size = unknownBody
+	case size > int64(x.maxBody()):
 		return x.tooLarge()
 	}
-	return nil
+	if mode == provider.StreamedBody {
+		return nil // nobody holds it
+	}
+	return x.expectBody(size)
 }
 
 func expected(mode provider.BodyMode) string {

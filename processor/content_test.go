@@ -1,14 +1,17 @@
 package processor_test
 
 import (
+	"context"
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	filterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 )
 
@@ -85,6 +88,20 @@ func TestADeletionByAnotherMethod(t *testing.T) {
 	}
 }
 
+// granting gives every request what it asks for.
+type granting struct{ freeLimiter }
+
+func (l *granting) Reserve(_ context.Context, r limit.Request) (limit.Reservation, error) {
+	return grant{&freeReservation{limiter: &l.freeLimiter, at: time.Now()}, r.Cost}, nil
+}
+
+type grant struct {
+	*freeReservation
+	cost gateway.NanoUSD
+}
+
+func (g grant) Granted() gateway.NanoUSD { return g.cost }
+
 // TestLostAnswersOfUnits: three low images are 0.033 dollars by the list, and
 // "a fox" is 2 tokens at 5 millionths.
 func TestLostAnswersOfUnits(t *testing.T) {
@@ -100,6 +117,7 @@ func TestLostAnswersOfUnits(t *testing.T) {
 		t.Errorf("intent = %+v", w.intents[0])
 	}
 	w = newWorld()
+	w.limiter = &granting{}
 	w.keys[secrets.HashKey(bricksKey)].CostLimit = gateway.USD
 	if _, err := process(w, io.EOF, openAI(false, "POST", "/images/generations"), requestBody(body)); err != nil {
 		t.Fatal(err)

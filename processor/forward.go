@@ -12,8 +12,6 @@ import (
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
-	"github.com/bricks-gateway/bricks/internal/limit"
-	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/internal/provider"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
@@ -68,7 +66,7 @@ func (x *exchange) checkUser() *refusal {
 	if x.key.RequireUser && x.event.UserID == "" {
 		return invalid("this key requires a user: send the body's user field (metadata.user_id on Anthropic) or header x-user-id", "user")
 	}
-	return nil
+	return x.matchUsers()
 }
 
 // fitting are the key's settings for the called provider.
@@ -87,18 +85,22 @@ func (x *exchange) chooseModel() *refusal {
 	if x.call.model == "" && !x.match.Endpoint.Bills() {
 		return nil
 	}
-	allows := func(models []string, model string) bool { return len(models) == 0 || slices.Contains(models, model) }
 	x.settings = slices.DeleteFunc(x.settings, func(s *configcache.Setting) bool {
 		model := provider.ModelOf(&s.ProviderSetting, x.call.model)
-		return !allows(x.key.AllowedModels, model) || !allows(s.AllowedModels, model)
+		return !listed(x.key.AllowedModels, model) || !listed(s.AllowedModels, model)
 	})
 	if len(x.settings) > 0 {
-		return nil
+		return x.checkUserModel()
 	}
 	if x.call.model == "" {
 		return &refusal{http.StatusForbidden, "model_not_allowed", "this key may use some models only: the body must name one", "model", 0, nil}
 	}
 	return &refusal{http.StatusForbidden, "model_not_allowed", "this key may not use model " + clip(x.call.model), "model", 0, nil}
+}
+
+// listed reports whether a list of models has model; an empty one has all.
+func listed(models []string, model string) bool {
+	return len(models) == 0 || slices.Contains(models, model)
 }
 
 // rotations spread a key's requests over its settings, round robin.
@@ -127,6 +129,7 @@ func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 	if r := x.reserve(); r != nil {
 		return x.refuse(r)
 	}
+	x.event.CreatedAt = x.reserved.At().UTC() // the ledger and the counters agree on the window
 	if err := x.s.o.Spool.Intent(&x.event); err != nil {
 		x.s.metrics.spoolErrors.Inc()
 		_ = x.reserved.Settle(x.ctx, 0)
@@ -135,21 +138,34 @@ func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 		return x.refuse(unavailable("the gateway cannot record this request"))
 	}
 	x.phase = phaseForwarded
+	defer x.call.forget()
 	common := &extprocv3.CommonResponse{HeaderMutation: x.upstreamHeaders(), ClearRouteCache: true}
 	if body == nil {
 		return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestHeaders{
 			RequestHeaders: &extprocv3.HeadersResponse{Response: common},
 		}}
 	}
-	if x.asksUsage() {
-		changed := x.call.withUsage(body)
-		x.answer.takeOutUsage = true
+	if changed, edited := x.edit(body); edited {
 		common.BodyMutation = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: changed}}
 		common.HeaderMutation.SetHeaders = append(common.HeaderMutation.SetHeaders, set("content-length", strconv.Itoa(len(changed))))
 	}
 	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestBody{
 		RequestBody: &extprocv3.BodyResponse{Response: common},
 	}}
+}
+
+// edit changes what must change of the body: the output's maximum, when the
+// money allows less than was asked for, and the wish for usage in a stream.
+func (x *exchange) edit(body []byte) (changed []byte, edited bool) {
+	changed = body
+	if x.lowered > 0 {
+		changed, edited = x.call.withMaximum(changed, x.match.Endpoint.OutputLimits[0], x.lowered), true
+	}
+	if x.asksUsage() {
+		changed, edited = x.call.withUsage(changed), true
+		x.answer.takeOutUsage = true
+	}
+	return changed, edited
 }
 
 // upstreamHeaders rewrites the request for the provider.
@@ -175,75 +191,6 @@ func (x *exchange) upstreamHeaders() *extprocv3.HeaderMutation {
 		}
 	}
 	return mutation
-}
-
-// reserve asks the limiter: may this request go on, and for how much. The event
-// then holds what an interrupted request is booked at.
-func (x *exchange) reserve() *refusal {
-	request := limit.Request{ID: x.event.ID, Key: x.key, Bounded: true}
-	x.event.PriceStatus = gateway.Free
-	switch {
-	case x.unbounded():
-		request.Bounded, x.event.PriceStatus = false, gateway.Unpriced
-	case x.match.Endpoint.Meter.ByUnit():
-		x.boundUnits(&request)
-	case x.match.Endpoint.Meter != provider.MeterNone:
-		price, priced := x.s.o.Prices.Lookup(x.match.Provider.Name, x.call.model)
-		switch {
-		case hasCostLimit(x.key) && !priced:
-			return &refusal{
-				http.StatusForbidden, "cost_not_boundable",
-				"model " + clip(x.call.model) + " has no known price, and this key has a cost limit", "model", 0, nil,
-			}
-		case hasCostLimit(x.key):
-			request.Cost, request.Bounded = x.call.bound(price, x.match.Endpoint)
-			x.event.Cost, x.event.PriceStatus = request.Cost, gateway.Priced
-		case priced:
-			x.event.Cost, x.event.PriceStatus = price.Cost(gateway.Usage{InputTokens: x.call.estimatedInput()}), gateway.Priced
-		default:
-			x.event.PriceStatus = gateway.Unpriced
-		}
-	}
-	reservation, err := x.s.o.Limiter.Reserve(x.ctx, request)
-	if err != nil {
-		x.event.Cost = 0
-		return limitRefusal(err)
-	}
-	x.reserved = reservation
-	return nil
-}
-
-func hasCostLimit(k *gateway.Key) bool { return k.CostLimit > 0 || k.CostLimitOverTime > 0 }
-
-// bound is the most that the call can cost. A byte-level tokenizer never makes
-// more tokens than there are bytes, and a message's JSON framing is longer than
-// the tokens that a provider adds for it, so the body's length bounds the input.
-func (c *call) bound(p *pricing.Price, e *provider.Endpoint) (cost gateway.NanoUSD, bounded bool) {
-	input, output := c.size, int64(0)
-	bounded = true
-	if c.opaque {
-		input = max(input, p.MaxInputTokens)
-		bounded = p.MaxInputTokens > 0
-	}
-	if len(e.OutputLimits) > 0 {
-		if output = c.maximum; output == 0 {
-			output = p.MaxOutputTokens
-		}
-		bounded = bounded && output > 0
-		output *= c.factor
-	}
-	// Writing input to a cache and reasoning cost more than plain tokens with
-	// some models: the dearest reading of the same tokens is the bound.
-	u := gateway.Usage{InputTokens: input, OutputTokens: output}
-	cost = p.Cost(u)
-	for _, dearer := range []gateway.Usage{
-		{InputTokens: input, CacheWrite5mTokens: input, OutputTokens: output},
-		{InputTokens: input, CacheWrite1hTokens: input, OutputTokens: output},
-		{InputTokens: input, OutputTokens: output, ReasoningTokens: output},
-	} {
-		cost = max(cost, p.Cost(dearer))
-	}
-	return cost, bounded
 }
 
 // maxStoredBody bounds a body kept with an event.

@@ -95,7 +95,7 @@ var numbers = map[string]bool{"n": true, "stream": true, "partial_images": true,
 func (c *call) readText(name string, text []byte, e *provider.Endpoint, fail func(param, message string)) {
 	m := jsonscan.Member{Name: name, Value: text}
 	if !numbers[name] {
-		m.Value = quote(text)
+		m.Value = quoteText(text)
 	}
 	switch name {
 	case "model", "stream", "user":
@@ -124,9 +124,9 @@ func (c *call) readFile(name string, part io.Reader) *refusal {
 	return nil
 }
 
-// quote spells text as a JSON string, so that one reader serves both forms. What
+// quoteText spells text as a JSON string, so that one reader serves both forms. What
 // is no UTF-8 becomes a value that is no string.
-func quote(text []byte) []byte {
+func quoteText(text []byte) []byte {
 	b, err := jsontext.AppendQuote(nil, text)
 	if err != nil {
 		return []byte("null")

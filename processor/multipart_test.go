@@ -159,8 +159,8 @@ func TestReadPieces(t *testing.T) {
 		`{"prompt":{"id":"p"}}`:                                        {false, false, true},
 		`{"model":"m","previous_response_id":null,"background":null}`:  {},
 	} {
-		if c := read("/responses", body); [3]bool{c.background, c.hosted, c.opaque} != want {
-			t.Errorf("%s: background %v, hosted %v, opaque %v; want %v", body, c.background, c.hosted, c.opaque, want)
+		if c := read("/responses", body); [3]bool{c.background, c.hosted, c.unseen} != want {
+			t.Errorf("%s: background %v, hosted %v, unseen %v; want %v", body, c.background, c.hosted, c.unseen, want)
 		}
 	}
 	for path, bodies := range map[string][]string{

@@ -29,6 +29,8 @@ type world struct {
 	settings  map[string]*configcache.Setting
 	keyErr    error
 	intentErr error
+	users     map[string][]*gateway.User // by name
+	userErr   error
 
 	mu      sync.Mutex
 	intents []gateway.Event
@@ -51,6 +53,10 @@ func (w *world) Setting(id string) (*configcache.Setting, bool) {
 	return s, ok
 }
 
+func (w *world) Users(_ context.Context, _ *gateway.Key, name string) ([]*gateway.User, error) {
+	return w.users[name], w.userErr
+}
+
 func (w *world) Intent(e *gateway.Event) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -69,12 +75,13 @@ func (w *world) Final(e *gateway.Event) error {
 
 // freeLimiter lets everything pass and counts settlements.
 type freeLimiter struct {
-	settled   []gateway.NanoUSD
-	exhausted error
-	panics    bool
+	limit.Limiter // the processor asks for no more than what is below
+	settled       []gateway.NanoUSD
+	exhausted     error
+	panics        bool
 }
 
-func (l *freeLimiter) Exhausted(context.Context, *gateway.Key) error {
+func (l *freeLimiter) Exhausted(context.Context, []limit.Account, bool) error {
 	if l.panics {
 		panic("broken")
 	}
@@ -82,14 +89,20 @@ func (l *freeLimiter) Exhausted(context.Context, *gateway.Key) error {
 }
 
 func (l *freeLimiter) Reserve(context.Context, limit.Request) (limit.Reservation, error) {
-	return (*freeReservation)(l), nil
+	return &freeReservation{limiter: l, at: time.Now()}, nil
 }
 
-type freeReservation freeLimiter
+type freeReservation struct {
+	limiter *freeLimiter
+	at      time.Time
+}
 
-func (r *freeReservation) State() limit.State { return limit.State{} }
+func (r *freeReservation) At() time.Time                                 { return r.at }
+func (r *freeReservation) Granted() gateway.NanoUSD                      { return 0 }
+func (r *freeReservation) Extend(context.Context, gateway.NanoUSD) error { return nil }
+func (r *freeReservation) State() limit.State                            { return limit.State{} }
 func (r *freeReservation) Settle(_ context.Context, cost gateway.NanoUSD) error {
-	r.settled = append(r.settled, cost)
+	r.limiter.settled = append(r.limiter.settled, cost)
 	return nil
 }
 
@@ -295,9 +308,10 @@ func TestAnUnknownPriceIsRefusedOnALimitedKey(t *testing.T) {
 
 func TestEventsOfHowAnAnswerEnded(t *testing.T) {
 	sse := responseHeaders(":status", "200", "content-type", "text/event-stream")
-	chunk := "data: {\"model\":\"gpt-4o\",\"choices\":[{}]}\n\n"
+	// One piece of two tokens.
+	chunk := "data: {\"model\":\"gpt-4o\",\"choices\":[{\"delta\":{\"content\":\" two words\"}}]}\n\n"
 	usage := "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":19,\"completion_tokens\":10}}\n\n"
-	stream := `{"model":"gpt-4o","stream":true,"messages":[]}` // 46 bytes: 12 tokens estimated
+	stream := `{"model":"gpt-4o","stream":true,"messages":[]}` // no message: 3 tokens of framing, 4 of margin
 	tests := []struct {
 		name     string
 		end      error
@@ -311,20 +325,20 @@ func TestEventsOfHowAnAnswerEnded(t *testing.T) {
 		{"a stream to its end", context.Canceled, []*extprocv3.ProcessingRequest{
 			chatHeaders(), requestBody(stream), sse, responseBody(false, chunk+usage), responseBody(true, "data: [DONE]\n\n"),
 		}, gateway.Event{Status: 200, Cost: 147_500, Usage: gateway.Usage{InputTokens: 19, OutputTokens: 10}}},
-		{"the client left after two events: 12 x 2500 + 2 x 10000", io.EOF, []*extprocv3.ProcessingRequest{
+		{"the client left after two events: 7 x 2500 + 4 tokens x 10000", io.EOF, []*extprocv3.ProcessingRequest{
 			chatHeaders(), requestBody(stream), sse, responseBody(false, chunk), responseBody(false, chunk),
-		}, gateway.Event{Status: 499, Cost: 50_000, Estimated: true, Incomplete: true, Usage: gateway.Usage{InputTokens: 12, OutputTokens: 2}}},
+		}, gateway.Event{Status: 499, Cost: 57_500, Estimated: true, Incomplete: true, Usage: gateway.Usage{InputTokens: 7, OutputTokens: 4}}},
 		{"the provider broke off after one event", context.Canceled, []*extprocv3.ProcessingRequest{
 			chatHeaders(), requestBody(stream), sse, responseBody(false, chunk),
-		}, gateway.Event{Status: 200, Cost: 40_000, Estimated: true, Incomplete: true, Usage: gateway.Usage{InputTokens: 12, OutputTokens: 1}}},
+		}, gateway.Event{Status: 200, Cost: 37_500, Estimated: true, Incomplete: true, Usage: gateway.Usage{InputTokens: 7, OutputTokens: 2}}},
 		{"a stream without usage", io.EOF, []*extprocv3.ProcessingRequest{
 			chatHeaders(), requestBody(stream), sse, responseBody(false, chunk), responseBody(true, "data: [DONE]\n\n"),
-		}, gateway.Event{Status: 200, Cost: 40_000, Estimated: true, Usage: gateway.Usage{InputTokens: 12, OutputTokens: 1}}},
+		}, gateway.Event{Status: 200, Cost: 37_500, Estimated: true, Usage: gateway.Usage{InputTokens: 7, OutputTokens: 2}}},
 		{"refused by the provider", io.EOF, []*extprocv3.ProcessingRequest{
 			chatHeaders(), requestBody(chat), responseHeaders(":status", "429", "content-type", "application/json"), responseBody(true, `{"error":{}}`),
 		}, gateway.Event{Status: 429}},
-		{"no answer at all: 32 bytes are 8 tokens at 2500", io.EOF, []*extprocv3.ProcessingRequest{chatHeaders(), requestBody(chat)},
-			gateway.Event{Status: 499, Cost: 20_000, Estimated: true, Incomplete: true, Usage: gateway.Usage{InputTokens: 8}}},
+		{"no answer at all: 7 tokens at 2500", io.EOF, []*extprocv3.ProcessingRequest{chatHeaders(), requestBody(chat)},
+			gateway.Event{Status: 499, Cost: 17_500, Estimated: true, Incomplete: true, Usage: gateway.Usage{InputTokens: 7}}},
 		{"the client left right after the end marker", io.EOF, []*extprocv3.ProcessingRequest{
 			chatHeaders(), requestBody(stream), sse, responseBody(false, chunk+usage+"data: [DONE]\n\n"),
 		}, gateway.Event{Status: 200, Cost: 147_500, Usage: gateway.Usage{InputTokens: 19, OutputTokens: 10}}},

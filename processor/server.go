@@ -13,6 +13,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
@@ -27,10 +28,12 @@ import (
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
 
-// Config answers who a key is and where its settings lead.
+// Config answers who a key is, where its settings lead, and which users bind an
+// end user of it.
 type Config interface {
 	Key(ctx context.Context, digest configcache.Digest) (*gateway.Key, error)
 	Setting(id string) (*configcache.Setting, bool)
+	Users(ctx context.Context, key *gateway.Key, name string) ([]*gateway.User, error)
 }
 
 // Spool keeps events. Both methods return once the record survives a crash of
@@ -49,12 +52,17 @@ type Options struct {
 	Logger  *slog.Logger
 	// Registerer takes the server's metrics; none are kept if nil.
 	Registerer prometheus.Registerer
+	// DefaultUser bounds each end user of a key that no user object matches.
+	DefaultUser gateway.Limits
 	// Strict: bodies are never stored, whatever a key says.
 	Strict bool
 	// Timeout bounds the time to an answer's first byte; 600s if 0.
 	Timeout time.Duration
 	// MaxBody is the largest request body in bytes; 10 MiB if 0.
 	MaxBody int
+	// MaxBodies bounds the bytes of all request bodies that may be on their way
+	// to the processor at once; 512 MiB if 0.
+	MaxBodies int64
 }
 
 // Server implements Envoy's ExternalProcessor. Safe for concurrent use.
@@ -63,6 +71,7 @@ type Server struct {
 	metrics   *metrics
 	refusals  *refusalLog
 	rotations rotations
+	bodies    atomic.Int64 // bytes announced by requests whose body is not dealt with
 }
 
 var _ extprocv3.ExternalProcessorServer = (*Server)(nil)
@@ -74,6 +83,9 @@ func New(o Options) *Server {
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = 10 << 20
+	}
+	if o.MaxBodies == 0 {
+		o.MaxBodies = 512 << 20
 	}
 	s := &Server{o: o, metrics: newMetrics(o.Registerer)}
 	s.refusals = newRefusalLog(s.writeFinal)
@@ -116,6 +128,9 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err 
 		}
 		if err := stream.Send(resp); err != nil {
 			return err
+		}
+		if x.cut {
+			return status.Error(codes.ResourceExhausted, "the money for this answer is used up")
 		}
 	}
 }

@@ -18,6 +18,7 @@ const statusClientGone = 499
 // end, however that came about, and does not use the stream's own context: that
 // one is over.
 func (x *exchange) finish() {
+	x.bodyDone()
 	switch x.phase {
 	case phaseForwarded, phaseAnswering:
 		x.settle()
@@ -98,7 +99,7 @@ func (x *exchange) price() {
 		// No answer came, or none that can be read: the provider may have worked
 		// all the same.
 		e.Estimated = true
-		if hasCostLimit(x.key) {
+		if x.moneyLimited() {
 			e.Cost = reservedCost // the limit holds whatever happened
 		} else {
 			x.estimate()
@@ -118,19 +119,31 @@ func (x *exchange) price() {
 	e.Cost = max(e.Cost, price.Cost(e.Usage))
 }
 
-// estimate replaces missing usage by a documented guess: a token for every four
-// bytes of the request and of a JSON answer, and one for every stream event.
+// estimate replaces missing usage by our own count.
 func (x *exchange) estimate() {
 	a, u := &x.answer, &x.event.Usage
 	x.event.Estimated = true
 	if u.InputTokens == 0 {
-		u.InputTokens = x.call.estimatedInput()
+		u.InputTokens = x.call.estimatedInput(x.match.Provider.Name)
 	}
 	if a.sse {
-		u.OutputTokens = max(u.OutputTokens, a.events)
+		u.OutputTokens = max(u.OutputTokens, a.wrote(x.event.Model()))
 	} else if u.OutputTokens == 0 && x.match.Endpoint.Operation != "embeddings" {
-		u.OutputTokens = (a.size + 3) / 4
+		a.written.read(a.body)
+		u.OutputTokens = a.wrote(x.event.Model())
 	}
+}
+
+// wrote is our count of the output. Where no text is found, each event of a
+// stream counts as one token, and four bytes of another answer do.
+func (a *answer) wrote(model string) int64 {
+	switch {
+	case a.written.pieces > 0:
+		return a.written.tokens(model)
+	case a.sse:
+		return a.events
+	}
+	return (a.size + 3) / 4
 }
 
 // unforwarded records a request that ended before its credential was built:

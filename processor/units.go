@@ -2,7 +2,6 @@ package processor
 
 import (
 	"github.com/bricks-gateway/bricks/internal/gateway"
-	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/provider"
 )
 
@@ -24,15 +23,13 @@ const (
 	slowMilliseconds   = 500
 )
 
-// boundUnits fills in the most that a call billed by unit can cost, and what it
-// is booked at when nothing is heard of it again.
-func (x *exchange) boundUnits(r *limit.Request) {
-	cost, ok := x.guessUnits(hasCostLimit(x.key))
-	r.Cost, r.Bounded = cost, ok
-	if x.event.PriceStatus = gateway.Priced; !ok {
+// quoteUnits bounds a call billed by unit, or where no money is limited guesses
+// what it is booked at when nothing is heard of it again.
+func (x *exchange) quoteUnits() {
+	x.quote.fixed, x.quote.bounded = x.guessUnits(x.moneyLimited())
+	if x.event.PriceStatus = gateway.Priced; !x.quote.bounded {
 		x.event.PriceStatus = gateway.Unpriced
 	}
-	x.event.Cost = cost
 }
 
 // guessUnits is what the call will cost by what its request says: at most, or
@@ -127,7 +124,7 @@ func (x *exchange) priceUnits(reserved gateway.NanoUSD) {
 		e.PriceStatus = gateway.Unpriced
 		return
 	}
-	if e.Cost = cost; unheard && hasCostLimit(x.key) {
+	if e.Cost = cost; unheard && x.moneyLimited() {
 		e.Cost = max(cost, reserved) // the limit holds whatever happened
 	}
 }

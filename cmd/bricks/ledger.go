@@ -6,7 +6,7 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/event"
 	"github.com/bricks-gateway/bricks/internal/gateway"
-	"github.com/bricks-gateway/bricks/internal/limit/memory"
+	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/store"
 )
 
@@ -17,11 +17,11 @@ type ledger struct {
 	db    *store.Store
 }
 
-var _ memory.Ledger = ledger{}
+var _ limit.Ledger = ledger{}
 
-// Spend is what the key's events in [start, end) cost.
-func (l ledger) Spend(ctx context.Context, keyID string, start, end time.Time) (gateway.NanoUSD, error) {
-	return l.db.Spend(ctx, keyID, start, end)
+// Spend is what the account's events in [start, end) cost.
+func (l ledger) Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error) {
+	return l.db.Spend(ctx, account, start, end)
 }
 
 // Flush waits until every final event handed in so far is in the store.

@@ -18,7 +18,7 @@ import (
 	"github.com/bricks-gateway/bricks/controlplane"
 	"github.com/bricks-gateway/bricks/controlplane/xds"
 	"github.com/bricks-gateway/bricks/envoy"
-	"github.com/bricks-gateway/bricks/internal/limit/memory"
+	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/processor"
 	"github.com/bricks-gateway/bricks/processor/configcache"
@@ -81,16 +81,22 @@ func (s *system) startProcessor(ctx context.Context) error {
 	})
 	s.onStop(s.workers.start("config stream", cache.Run))
 
+	defaultUser, err := s.config.DefaultUser.limits()
+	if err != nil {
+		return err
+	}
 	filter := processor.New(processor.Options{
 		Config:     cache,
 		Spool:      s.spool,
-		Limiter:    memory.New(ledger{s.spool, s.db}, nil),
+		Limiter:    s.limiter,
 		Prices:     pricing.Default(),
 		Logger:     s.logger,
 		Registerer: s.registry,
 		Strict:     s.config.Privacy == "strict",
 		Timeout:    s.config.ProxyTimeout,
 		MaxBody:    maxBody,
+
+		DefaultUser: defaultUser,
 	})
 	s.onStop(filter.Close)
 	select {
@@ -136,6 +142,10 @@ func (s *system) startAdmin(ctx context.Context) error {
 		CheckURL:  s.plane.CheckURL,
 		Probe:     s.plane.Probe,
 		XDSStatus: func() any { return s.plane.XDSStatus() },
+		Standing:  s.limiter.Standing,
+		VerifyLedger: func(ctx context.Context) (int, []limit.Difference, error) {
+			return limit.Verify(ctx, s.limiter, ledger{s.spool, s.db}, nil)
+		},
 		AdminKeys: keys,
 		Loopback:  s.adminAddress.Addr().IsLoopback(),
 		Version:   version(),

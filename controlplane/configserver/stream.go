@@ -2,6 +2,7 @@ package configserver
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"github.com/bricks-gateway/bricks/internal/secrets"
@@ -21,6 +22,9 @@ type stream struct {
 	asked         map[secrets.Digest]secrets.Digest // subscribed and not answered yet
 	dirtyKeys     map[secrets.Digest]secrets.Digest // changed since the last answer
 	dirtySettings map[string]bool
+	followedUsers followedUsers
+	askedUsers    map[endUser]bool  // subscribed and not answered yet
+	dirtyUsers    map[endUser]bool  // changed since the last answer
 	marked        uint64            // counts marks
 	sentMarks     map[uint64]uint64 // by nonce: the mark that an update covers
 	acked         uint64            // the last mark in force
@@ -33,6 +37,7 @@ func newStream(s *Server, node string) *stream {
 		s: s, node: node, wake: make(chan struct{}, 1),
 		followed: map[secrets.Digest]secrets.Digest{}, usedSettings: map[string]bool{},
 		asked: map[secrets.Digest]secrets.Digest{}, dirtyKeys: map[secrets.Digest]secrets.Digest{}, dirtySettings: map[string]bool{},
+		followedUsers: followedUsers{}, askedUsers: map[endUser]bool{}, dirtyUsers: map[endUser]bool{},
 		sentMarks: map[uint64]uint64{}, changed: make(chan struct{}),
 	}
 }
@@ -60,7 +65,8 @@ func (x *stream) request(r *configv1.ConfigRequest) {
 		delete(x.asked, stored)
 		delete(x.dirtyKeys, stored)
 	}
-	if len(subscribe) > 0 {
+	x.subscribeUsers(r)
+	if len(subscribe) > 0 || len(r.SubscribeUsers) > 0 {
 		x.touch()
 	}
 	if mark, ok := x.sentMarks[r.AckNonce]; ok {
@@ -95,6 +101,7 @@ func (x *stream) mark(changes []store.Change) (mark uint64, touched bool) {
 			x.dirtySettings[c.ID] = true
 			touched = true
 		}
+		touched = x.markUsers(c) || touched
 		for _, d := range c.Digests {
 			if presented, ok := x.followed[d]; ok {
 				x.dirtyKeys[d] = presented
@@ -119,7 +126,10 @@ func (x *stream) markAll() (mark uint64, touched bool) {
 	for id := range x.usedSettings {
 		x.dirtySettings[id] = true
 	}
-	if touched = len(x.followed) > 0; touched {
+	for _, users := range x.followedUsers {
+		maps.Copy(x.dirtyUsers, users)
+	}
+	if touched = len(x.followed) > 0 || len(x.followedUsers) > 0; touched {
 		x.touch()
 	}
 	return x.marked, touched

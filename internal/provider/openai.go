@@ -63,7 +63,7 @@ var openAIModels = []Endpoint{
 	post("/v1/responses/input_tokens", "count_tokens"),
 	{
 		Method: "POST", Path: "/v1/responses/compact", Operation: "compact_response", Body: JSONBody, Meter: MeterResponses,
-		OutputLimits: []string{"max_output_tokens"}, Unseen: unseenResponse,
+		OutputLimits: []string{"max_output_tokens"}, OutputRigid: true, Unseen: unseenResponse,
 	},
 	get("/v1/responses/{response_id}", "get_response"),
 	remove("/v1/responses/{response_id}", "delete_response"),

@@ -67,6 +67,9 @@ type Endpoint struct {
 	RawAnswer bool
 	// OutputLimits are the body's fields that bound the output, the strongest first.
 	OutputLimits []string
+	// OutputRigid: the body has no field that bounds the output, whatever
+	// OutputLimits say of its size.
+	OutputRigid bool
 	// OutputFactors are the body's fields that multiply the output: a number by
 	// itself, a list by its length.
 	OutputFactors []string

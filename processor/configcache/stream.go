@@ -77,7 +77,7 @@ func (c *Cache) begin() *configv1.ConfigRequest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drain()
-	c.epoch++
+	c.epoch.Add(1)
 	first := &configv1.ConfigRequest{NodeId: c.o.NodeID}
 	c.keys.Range(func(k, v any) bool {
 		d := k.(Digest)
@@ -89,10 +89,9 @@ func (c *Cache) begin() *configv1.ConfigRequest {
 		return true
 	})
 	c.absent = nil
-	for d, q := range c.pending {
-		q.open = true
-		first.SubscribeKeys = append(first.SubscribeKeys, d[:])
-	}
+	c.keyQuestions.reopen(func(d Digest) { first.SubscribeKeys = append(first.SubscribeKeys, d[:]) })
+	// Known end users are asked for again when they come: there may be many.
+	c.userQuestions.reopen(func(u endUser) { first.SubscribeUsers = append(first.SubscribeUsers, u.proto()) })
 	c.lastContact.Store(time.Now().UnixNano())
 	c.connected.Store(true)
 	c.readyOnce.Do(func() { close(c.ready) })
