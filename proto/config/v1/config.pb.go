@@ -35,7 +35,13 @@ type ConfigRequest struct {
 	// Digests that it no longer follows.
 	UnsubscribeKeys [][]byte `protobuf:"bytes,3,rep,name=unsubscribe_keys,json=unsubscribeKeys,proto3" json:"unsubscribe_keys,omitempty"`
 	// The nonce of an update that is in force now; 0: none.
-	AckNonce      uint64 `protobuf:"varint,4,opt,name=ack_nonce,json=ackNonce,proto3" json:"ack_nonce,omitempty"`
+	AckNonce uint64 `protobuf:"varint,4,opt,name=ack_nonce,json=ackNonce,proto3" json:"ack_nonce,omitempty"`
+	// This processor counts limits in its own process; in the first request of a
+	// stream. Only one such processor may be connected at a time: another one's
+	// stream ends with FAILED_PRECONDITION.
+	CountsInProcess bool `protobuf:"varint,5,opt,name=counts_in_process,json=countsInProcess,proto3" json:"counts_in_process,omitempty"`
+	// Random, the same over all streams of one process; in the first request.
+	Instance      string `protobuf:"bytes,6,opt,name=instance,proto3" json:"instance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -96,6 +102,20 @@ func (x *ConfigRequest) GetAckNonce() uint64 {
 		return x.AckNonce
 	}
 	return 0
+}
+
+func (x *ConfigRequest) GetCountsInProcess() bool {
+	if x != nil {
+		return x.CountsInProcess
+	}
+	return false
+}
+
+func (x *ConfigRequest) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
 }
 
 type ConfigUpdate struct {
@@ -579,12 +599,14 @@ var File_proto_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\x1cproto/config/v1/config.proto\x12\x10bricks.config.v1\"\x97\x01\n" +
+	"\x1cproto/config/v1/config.proto\x12\x10bricks.config.v1\"\xdf\x01\n" +
 	"\rConfigRequest\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12%\n" +
 	"\x0esubscribe_keys\x18\x02 \x03(\fR\rsubscribeKeys\x12)\n" +
 	"\x10unsubscribe_keys\x18\x03 \x03(\fR\x0funsubscribeKeys\x12\x1b\n" +
-	"\tack_nonce\x18\x04 \x01(\x04R\backNonce\"\xf6\x01\n" +
+	"\tack_nonce\x18\x04 \x01(\x04R\backNonce\x12*\n" +
+	"\x11counts_in_process\x18\x05 \x01(\bR\x0fcountsInProcess\x12\x1a\n" +
+	"\binstance\x18\x06 \x01(\tR\binstance\"\xf6\x01\n" +
 	"\fConfigUpdate\x12\x14\n" +
 	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12=\n" +
