@@ -104,7 +104,7 @@ func setup(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{t: t, store: newMemory(), ring: ring, got: make(chan *configv1.ConfigUpdate)}
-	f.server = New(f.store, ring, slog.New(slog.DiscardHandler))
+	f.server = New(Options{Store: f.store, Keyring: ring}, slog.New(slog.DiscardHandler))
 	l := bufconn.Listen(1 << 20)
 	g := grpc.NewServer(grpc.MaxRecvMsgSize(64 << 20))
 	f.server.Register(g)

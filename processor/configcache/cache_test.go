@@ -31,6 +31,9 @@ type controlPlane struct {
 
 func (c *controlPlane) Stream(g configv1.ConfigDiscovery_StreamServer) error {
 	nonce := uint64(0)
+	if err := g.SendHeader(nil); err != nil {
+		return err
+	}
 	for {
 		r, err := g.Recv()
 		if err != nil {
