@@ -93,6 +93,7 @@ type fixture struct {
 	store  *memory
 	ring   *secrets.Keyring
 	server *Server
+	conn   *grpc.ClientConn
 	stream configv1.ConfigDiscovery_StreamClient
 	got    chan *configv1.ConfigUpdate
 }
@@ -117,6 +118,7 @@ func setup(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
+	f.conn = conn
 	ctx, cancel := context.WithCancel(context.Background())
 	if f.stream, err = configv1.NewConfigDiscoveryClient(conn).Stream(ctx); err != nil {
 		t.Fatal(err)
