@@ -36,6 +36,12 @@ const (
 	maxSocketPath         = 107 // sun_path holds 108 bytes with its NUL
 )
 
+// A stopped processor is noticed within the sum of both.
+const (
+	pingInterval = 5 * time.Second
+	pingTimeout  = 5 * time.Second
+)
+
 // BootstrapConfig is what differs between two Envoys of the gateway.
 type BootstrapConfig struct {
 	NodeID          string
@@ -175,15 +181,19 @@ func (c BootstrapConfig) processorCluster() (cluster *clusterv3.Cluster, err err
 
 func pipeCluster(name, socket string) (*clusterv3.Cluster, error) {
 	address := &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: socket}}}
-	return staticCluster(name, address, &corev3.Http2ProtocolOptions{})
+	return staticCluster(name, address)
 }
 
-func staticCluster(name string, address *corev3.Address, options *corev3.Http2ProtocolOptions) (*clusterv3.Cluster, error) {
+func staticCluster(name string, address *corev3.Address) (*clusterv3.Cluster, error) {
 	http2, err := anypb.New(&httpv3.HttpProtocolOptions{
 		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{
 			ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
 				ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
-					Http2ProtocolOptions: options,
+					// A peer that is stopped, not dead, answers no ping. Its streams are
+					// cut then; Envoy's timers do not see it while a provider talks.
+					Http2ProtocolOptions: &corev3.Http2ProtocolOptions{ConnectionKeepalive: &corev3.KeepaliveSettings{
+						Interval: durationpb.New(pingInterval), Timeout: durationpb.New(pingTimeout),
+					}},
 				},
 			},
 		},

@@ -91,10 +91,7 @@ func tcpCluster(name, hostPort string, m MutualTLS) (*clusterv3.Cluster, error) 
 	}
 	c, err := staticCluster(name, &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
 		Address: host, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: uint32(port)},
-	}}}, &corev3.Http2ProtocolOptions{
-		// A peer that vanished without a word is noticed.
-		ConnectionKeepalive: &corev3.KeepaliveSettings{Interval: durationpb.New(10 * time.Second), Timeout: durationpb.New(5 * time.Second)},
-	})
+	}}})
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/bricks-gateway/bricks/controlplane"
 	"github.com/bricks-gateway/bricks/envoy"
 	"github.com/bricks-gateway/bricks/internal/event"
+	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/internal/store"
 )
@@ -49,6 +50,7 @@ type system struct {
 	sink    event.Sink // where events go, and what limits read: the store, or the
 	spend   spender    // control plane in its place
 	spool   *event.Spool
+	limiter limit.Limiter
 	plane   *controlplane.ControlPlane
 	conn    grpc.ClientConnInterface // the processor's way to the control plane
 	applier applier
@@ -85,6 +87,7 @@ func runGateway(ctx context.Context, c config, withEnvoy bool, logger *slog.Logg
 		s.lockCounting,
 		s.makeDefaultSetting,
 		s.startEvents,
+		s.startLimits,
 		s.startControlPlane,
 		s.startProcessor,
 		s.startAdmin,
@@ -212,7 +215,7 @@ func (s *system) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	s.onStopTry("close store", s.db.Close)
-	s.sink, s.spend = s.db, s.db
+	s.sink, s.spend = s.db, local{s.db}
 	return nil
 }
 

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/bricks-gateway/bricks/internal/event"
 	"github.com/bricks-gateway/bricks/internal/gateway"
-	"github.com/bricks-gateway/bricks/internal/limit/memory"
+	"github.com/bricks-gateway/bricks/internal/limit"
+	"github.com/bricks-gateway/bricks/internal/store"
 )
 
 // ledger is where limits learn what a key has spent: the store, once the spool
@@ -16,13 +18,20 @@ type ledger struct {
 	spender
 }
 
-// spender sums what is in the store: the store itself, or a control plane that
-// has it.
+// spender sums what the account's events in [start, end) cost that are in the
+// store: the store itself, or a control plane that has it.
 type spender interface {
-	Spend(ctx context.Context, keyID string, start, end time.Time) (gateway.NanoUSD, error)
+	Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error)
 }
 
-var _ memory.Ledger = ledger{}
+// local is the store in this process.
+type local struct{ db *store.Store }
+
+func (l local) Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error) {
+	return l.db.Spend(ctx, strings.TrimPrefix(string(account), "key:"), start, end)
+}
+
+var _ limit.Ledger = ledger{}
 
 // Flush waits until every final event handed in so far is in the store.
 func (l ledger) Flush(ctx context.Context) error { return l.spool.Flush(ctx) }

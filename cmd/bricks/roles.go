@@ -29,7 +29,7 @@ func runProcessor(ctx context.Context, c config, logger *slog.Logger, stdout, st
 	s := newSystem(c, "processor", c.WithEnvoy, logger)
 	return s.run(ctx, stdout, stderr,
 		s.locateEnvoy, s.openDirectories, s.bindAddresses, s.startMetrics,
-		s.connectControl, s.startEvents, s.startProcessor, s.startEnvoy)
+		s.connectControl, s.startEvents, s.startLimits, s.startProcessor, s.startEnvoy)
 }
 
 // runAdmin runs the admin API alone: it has the store, and tells the control

@@ -17,7 +17,7 @@ import (
 	"github.com/bricks-gateway/bricks/controlplane"
 	"github.com/bricks-gateway/bricks/controlplane/xds"
 	"github.com/bricks-gateway/bricks/envoy"
-	"github.com/bricks-gateway/bricks/internal/limit/memory"
+	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/processor"
 	"github.com/bricks-gateway/bricks/processor/configcache"
@@ -108,7 +108,7 @@ func (s *system) startProcessor(ctx context.Context) error {
 	filter := processor.New(processor.Options{
 		Config:     cache,
 		Spool:      s.spool,
-		Limiter:    memory.New(ledger{s.spool, s.spend}, nil),
+		Limiter:    s.limiter,
 		Prices:     pricing.Default(),
 		Logger:     s.logger,
 		Registerer: s.registry,
@@ -147,7 +147,7 @@ func (s *system) startAdmin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	api, err := admin.New(admin.Options{
+	options := admin.Options{
 		Store:     s.db,
 		Keyring:   s.keyring,
 		Logger:    s.logger,
@@ -157,7 +157,14 @@ func (s *system) startAdmin(ctx context.Context) error {
 		AdminKeys: keys,
 		Loopback:  s.adminAddress.Addr().IsLoopback(),
 		Version:   version(),
-	})
+	}
+	if s.limiter != nil { // alone, it has none to ask
+		options.Standing = s.limiter.Standing
+		options.VerifyLedger = func(ctx context.Context) (int, []limit.Difference, error) {
+			return limit.Verify(ctx, s.limiter, ledger{s.spool, s.spend}, nil)
+		}
+	}
+	api, err := admin.New(options)
 	if err != nil {
 		return err
 	}

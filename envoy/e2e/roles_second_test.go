@@ -19,7 +19,6 @@ import (
 
 	"github.com/bricks-gateway/bricks/envoy"
 	"github.com/bricks-gateway/bricks/internal/event"
-	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/ledger"
 	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/limit/memory"
@@ -43,11 +42,13 @@ type limitless struct{ limit.Limiter }
 
 var errLimited = errors.New("this processor has nothing to count in")
 
-func (l limitless) Exhausted(ctx context.Context, k *gateway.Key) error {
-	if k.Limits().Any() {
-		return errLimited
+func (l limitless) Exhausted(ctx context.Context, accounts []limit.Account, money bool) error {
+	for _, a := range accounts {
+		if a.Limits.Any() {
+			return errLimited
+		}
 	}
-	return l.Limiter.Exhausted(ctx, k)
+	return l.Limiter.Exhausted(ctx, accounts, money)
 }
 
 // startUncounted runs the second processor and its Envoy on a control plane. It

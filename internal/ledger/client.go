@@ -38,10 +38,10 @@ func (c *Client) WriteEvents(ctx context.Context, events []*gateway.Event) error
 	return explain("write events", err)
 }
 
-// Spend sums what the key's events in [start, end) cost; a zero time is open.
-func (c *Client) Spend(ctx context.Context, keyID string, start, end time.Time) (gateway.NanoUSD, error) {
+// Spend sums what the account's events in [start, end) cost; a zero time is open.
+func (c *Client) Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error) {
 	r, err := c.remote.Spend(ctx, &ledgerv1.SpendRequest{
-		Account: string(gateway.KeyAccount(keyID)), StartUs: toMicros(start), EndUs: toMicros(end),
+		Account: string(account), StartUs: toMicros(start), EndUs: toMicros(end),
 	})
 	if err != nil {
 		return 0, explain("sum spend", err)
