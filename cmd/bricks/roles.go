@@ -20,7 +20,7 @@ import (
 // Envoys, processors and the admin API on the control address.
 func runControlPlane(ctx context.Context, c config, logger *slog.Logger, stdout, stderr io.Writer) error {
 	s := newSystem(c, "controlplane", false, logger)
-	return s.run(ctx, stdout, stderr, s.readAddresses, s.startMetrics, s.openStore, s.serveControl)
+	return s.run(ctx, stdout, stderr, s.readAddresses, s.startMetrics, s.watchCertificate, s.openStore, s.serveControl)
 }
 
 // runProcessor runs a processor alone, with its own spool, and with Envoy beside
@@ -28,7 +28,7 @@ func runControlPlane(ctx context.Context, c config, logger *slog.Logger, stdout,
 func runProcessor(ctx context.Context, c config, logger *slog.Logger, stdout, stderr io.Writer) error {
 	s := newSystem(c, "processor", c.WithEnvoy, logger)
 	return s.run(ctx, stdout, stderr,
-		s.locateEnvoy, s.openDirectories, s.bindAddresses, s.startMetrics,
+		s.locateEnvoy, s.openDirectories, s.bindAddresses, s.startMetrics, s.watchCertificate,
 		s.connectControl, s.startEvents, s.startLimits, s.startProcessor, s.startEnvoy)
 }
 
@@ -37,7 +37,7 @@ func runProcessor(ctx context.Context, c config, logger *slog.Logger, stdout, st
 func runAdmin(ctx context.Context, c config, logger *slog.Logger, stdout, stderr io.Writer) error {
 	s := newSystem(c, "admin", false, logger)
 	return s.run(ctx, stdout, stderr,
-		s.readAddresses, s.startMetrics, s.openStore, s.makeDefaultSetting, s.connectControlPlanes, s.startAdmin)
+		s.readAddresses, s.startMetrics, s.watchCertificate, s.openStore, s.makeDefaultSetting, s.connectControlPlanes, s.startAdmin)
 }
 
 // serveControl starts the control plane and all its services on the control
@@ -158,15 +158,15 @@ func (s *system) remoteBootstrap() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.XDSSocket, _ = addresses[0].Socket()
-	b.XDSAddress, _ = addresses[0].HostPort()
+	b.XDSSocket = addresses[0].Socket()
+	b.XDSAddress = addresses[0].HostPort()
 	if s.processorAddress != "" {
 		address, err := transport.ParseAddress(s.processorAddress)
 		if err != nil {
 			return nil, err
 		}
-		b.ProcessorSocket, _ = address.Socket()
-		b.ProcessorAddress, _ = address.HostPort()
+		b.ProcessorSocket = address.Socket()
+		b.ProcessorAddress = address.HostPort()
 	}
 	if files := s.config.controlFiles(); files.Given() {
 		b.TLS = envoy.MutualTLS{CertFile: files.Cert, KeyFile: files.Key, CAFile: files.CA, Dir: s.runtimeDir}

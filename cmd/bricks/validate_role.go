@@ -74,13 +74,13 @@ func (c *config) validateTransport(all, serves []transport.Address) error {
 	}
 	needsTLS := false
 	for _, a := range append(serves, all...) {
-		if hostPort, ok := a.HostPort(); ok && !needsTLS {
+		if hostPort := a.HostPort(); hostPort != "" && !needsTLS {
 			needsTLS = true
 			faults = append(faults, c.validateFiles(hostPort))
 		}
 	}
 	for _, a := range serves {
-		if hostPort, ok := a.HostPort(); ok && len(c.ControlAllow) == 0 {
+		if hostPort := a.HostPort(); hostPort != "" && len(c.ControlAllow) == 0 {
 			faults = append(faults, fmt.Errorf("%s needs a list of the clients that may connect: --control-allow processor=…, admin=…, envoy=…", hostPort))
 		}
 	}

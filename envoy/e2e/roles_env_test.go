@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,22 +20,30 @@ const (
 
 // roles is a gateway of separate processes on PostgreSQL that speak mutual TLS.
 type roles struct {
-	t                *testing.T
-	ca               *testenv.Authority
-	variables        []string // of those that have the store
-	fake             *fakeprovider.Provider
-	client           *http.Client
-	planes           []*testenv.Gateway
-	*testenv.Gateway        // the admin API
-	setting          string // leads to fake
+	*testenv.Gateway // the admin API
+
+	t         *testing.T
+	ca        *testenv.Authority
+	unix      bool     // Unix sockets instead of TCP
+	variables []string // of those that have the store
+	fake      *fakeprovider.Provider
+	client    *http.Client
+	planes    []*testenv.Gateway
+	setting   string // leads to fake
 }
 
 // newRoles starts as many control planes, each for Envoys at an address of its
 // own, and one admin API.
 func newRoles(t *testing.T, planes int) *roles {
 	t.Helper()
+	return newRolesOver(t, planes, false)
+}
+
+// newRolesOver is newRoles over TCP or Unix sockets.
+func newRolesOver(t *testing.T, planes int, unix bool) *roles {
+	t.Helper()
 	testenv.Envoy(t)
-	r := &roles{t: t, variables: database(t), ca: testenv.NewAuthority(t), client: newClient(t)}
+	r := &roles{t: t, variables: database(t), ca: testenv.NewAuthority(t), client: newClient(t), unix: unix}
 	fake, err := fakeprovider.Start(fakeprovider.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -57,16 +67,28 @@ func newRoles(t *testing.T, planes int) *roles {
 // tls are the flags of a role's certificate.
 func (r *roles) tls(name, identity string) []string {
 	r.t.Helper()
+	if r.unix {
+		return nil
+	}
 	cert, key := r.ca.Issue(name, identity)
 	return []string{"--control-tls-cert", cert, "--control-tls-key", key, "--control-tls-ca", r.ca.File}
 }
 
 func (r *roles) startPlane() *testenv.Gateway {
 	r.t.Helper()
+	address := testenv.FreeAddress(r.t)
+	if r.unix {
+		dir, err := os.MkdirTemp("", "bricks-")
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		address = "unix:" + filepath.Join(dir, "control.sock")
+	}
 	return testenv.Start(r.t, testenv.Options{
 		Role: "controlplane", Env: r.variables, AllowUpstream: []string{r.fake.Address()},
 		Args: append(r.tls("controlplane", controlID),
-			"--control-address", testenv.FreeAddress(r.t), "--proxy-address", testenv.FreeAddress(r.t),
+			"--control-address", address, "--proxy-address", testenv.FreeAddress(r.t),
 			"--control-allow", "processor="+processorID, "--control-allow", "envoy="+processorID, "--control-allow", "admin="+adminID),
 	})
 }

@@ -155,7 +155,7 @@ func secondEnvoy(dir string, files transport.Files, control transport.Address, l
 		return nil, err
 	}
 	b := envoy.BootstrapConfig{NodeID: "envoy-second", AdminAddress: "127.0.0.1:0", ProcessorSocket: filepath.Join(dir, "p.sock"), TLS: mutual}
-	b.XDSAddress, _ = control.HostPort()
+	b.XDSAddress = control.HostPort()
 	bootstrap, err := envoy.Bootstrap(b)
 	if err != nil {
 		return nil, err

@@ -39,11 +39,21 @@ func ParseAddress(text string) (Address, error) {
 	return Address{"tcp", text}, nil
 }
 
-// Socket is the path of the Unix socket; ok is false for TCP.
-func (a Address) Socket() (path string, ok bool) { return a.text, a.network == "unix" }
+// Socket is the path of the Unix socket; empty for TCP.
+func (a Address) Socket() string {
+	if a.network == "unix" {
+		return a.text
+	}
+	return ""
+}
 
-// HostPort is the TCP address; ok is false for a Unix socket.
-func (a Address) HostPort() (hostPort string, ok bool) { return a.text, a.network == "tcp" }
+// HostPort is the TCP address; empty for a Unix socket.
+func (a Address) HostPort() string {
+	if a.network == "tcp" {
+		return a.text
+	}
+	return ""
+}
 
 func (a Address) String() string {
 	if a.network == "unix" {

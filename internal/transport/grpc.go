@@ -17,6 +17,9 @@ const (
 	keepaliveTimeout = 5 * time.Second
 )
 
+// handshakeTimeout is how long a client may take to say who it is.
+const handshakeTimeout = 10 * time.Second
+
 // ServerOptions are those of a server that listens on a: none but keepalive for
 // a Unix socket; for TCP mutual TLS, and each service for its role only.
 func ServerOptions(a Address, f Files, allowed Allowed) ([]grpc.ServerOption, error) {
@@ -30,7 +33,7 @@ func ServerOptions(a Address, f Files, allowed Allowed) ([]grpc.ServerOption, er
 	if err != nil {
 		return nil, fmt.Errorf("mutual TLS on %s: %w", a, err)
 	}
-	return append(options, grpc.Creds(mutual),
+	return append(options, grpc.Creds(mutual), grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.ChainUnaryInterceptor(allowed.unary), grpc.ChainStreamInterceptor(allowed.stream)), nil
 }
 
