@@ -18,7 +18,7 @@ import (
 
 // answerTimeout is a little more than the second that a control plane waits for
 // acknowledgements.
-const answerTimeout = 1200 * time.Millisecond
+const answerTimeout = 1400 * time.Millisecond
 
 // Peer is one control plane.
 type Peer struct {
@@ -36,7 +36,7 @@ type Client struct {
 func New(peers []Peer, logger *slog.Logger) *Client { return &Client{peers, logger} }
 
 // Apply asks every control plane to put the revision in force. It returns within
-// 1.2 s with the names of those that did not acknowledge it; a control plane
+// 1.4 s with the names of those that did not acknowledge it; a control plane
 // that did not answer is one of them.
 func (c *Client) Apply(ctx context.Context, revision int64) (unacknowledged []string) {
 	answers := ask(ctx, c, "apply", func(ctx context.Context, remote controlv1.ControlClient) (*controlv1.ApplyResponse, error) {

@@ -95,6 +95,17 @@ func TestMutualTLSCalls(t *testing.T) {
 	}
 }
 
+// The certificate of one server is no good for another, though both come from
+// the same authority.
+func TestAServerMustBeTheOneThatWasDialled(t *testing.T) {
+	ca := testenv.NewAuthority(t)
+	// Issue's certificates name 127.0.0.1 and localhost.
+	a := serve(t, "127.0.0.2:0", files(ca, "server", "spiffe://test/server"), transport.Allowed{transport.Processor: {processor}})
+	if err := call(t, a, files(ca, "processor", processor)); err == nil || !strings.Contains(err.Error(), "127.0.0.2") {
+		t.Errorf("got %v, want a name that does not match", err)
+	}
+}
+
 // A new certificate, then a new authority, as operators replace them: first the
 // key of a pair, then its certificate; the new authority beside the old one.
 func TestFilesRotateWithoutAnError(t *testing.T) {
