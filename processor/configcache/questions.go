@@ -39,6 +39,17 @@ func (qs *questions[K]) reopen(subscribe func(K)) {
 	}
 }
 
+// open calls subscribe for what nobody asked on this stream. The caller holds
+// Cache.mu.
+func (qs *questions[K]) open(subscribe func(K)) {
+	for k, q := range qs.pending {
+		if !q.open {
+			q.open = true
+			subscribe(k)
+		}
+	}
+}
+
 // ask subscribes to k by request and waits for the first answer, after which
 // known is true. Callers that ask for the same k share one question. The error
 // is of kind Unavailable.
