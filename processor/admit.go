@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/provider"
 )
 
@@ -81,7 +82,7 @@ func (x *exchange) admit(endOfStream bool) *refusal {
 	if len(x.settings) == 0 {
 		return &refusal{http.StatusForbidden, "provider_not_allowed", "this key has no provider setting for " + m.Provider.Name, "", 0, nil}
 	}
-	if err := x.s.o.Limiter.Exhausted(x.ctx, x.key); err != nil {
+	if err := x.s.o.Limiter.Exhausted(x.ctx, x.accounts, m.Endpoint.Meter != provider.MeterNone); err != nil {
 		return limitRefusal(err)
 	}
 	if r := x.checkContent(endOfStream); r != nil || m.Endpoint.Body != provider.NoBody {
@@ -103,6 +104,7 @@ func (x *exchange) authenticate() *refusal {
 		return unavailable("the gateway cannot check keys right now")
 	}
 	x.key = key
+	x.accounts = []limit.Account{{ID: gateway.KeyAccount(key.ID), Label: "key", Limits: key.Limits()}}
 	return nil
 }
 
@@ -163,10 +165,35 @@ func (x *exchange) checkContent(endOfStream bool) *refusal {
 	if e := x.in.contentEncoding; e != "" && !strings.EqualFold(e, "identity") {
 		return &refusal{http.StatusUnsupportedMediaType, "unsupported_media_type", "content-encoding must be identity", "", 0, nil}
 	}
-	if n, err := strconv.ParseInt(x.in.contentLength, 10, 64); err == nil && n > int64(x.s.o.MaxBody) {
+	size, err := strconv.ParseInt(x.in.contentLength, 10, 64)
+	switch {
+	case err != nil:
+		size = unknownBody
+	case size > int64(x.s.o.MaxBody):
 		return x.tooLarge()
 	}
+	return x.expectBody(size)
+}
+
+// unknownBody is what a body that does not tell its length is taken for, in bytes.
+const unknownBody = 1 << 20
+
+// expectBody makes room for a body of this size. Envoy holds it until it is
+// whole and then sends it in one piece: without a bound on all of them, many
+// large ones at once would end the process.
+func (x *exchange) expectBody(size int64) *refusal {
+	if x.s.bodies.Add(size) > x.s.o.MaxBodies {
+		x.s.bodies.Add(-size)
+		return unavailable("the gateway has too many large requests in hand")
+	}
+	x.expected = size
 	return nil
+}
+
+// bodyDone gives the room back.
+func (x *exchange) bodyDone() {
+	x.s.bodies.Add(-x.expected)
+	x.expected = 0
 }
 
 func (x *exchange) tooLarge() *refusal {
@@ -178,15 +205,11 @@ func (x *exchange) tooLarge() *refusal {
 
 func limitRefusal(err error) *refusal {
 	if l, ok := errors.AsType[*limitError](err); ok {
-		status := http.StatusTooManyRequests
-		if l.Code == "cost_not_boundable" {
-			status = http.StatusForbidden
-		}
 		headers := stateHeaders(l.State)
 		if l.Total {
 			headers = append(headers, header{"x-should-retry", "false"})
 		}
-		return &refusal{status, l.Code, l.Message, "", l.RetryAfter, headers}
+		return &refusal{http.StatusTooManyRequests, l.Code, l.Message, "", l.RetryAfter, headers}
 	}
 	return unavailable("the gateway cannot check limits right now")
 }

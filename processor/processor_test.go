@@ -75,12 +75,13 @@ func (w *world) Final(e *gateway.Event) error {
 
 // freeLimiter lets everything pass and counts settlements.
 type freeLimiter struct {
-	settled   []gateway.NanoUSD
-	exhausted error
-	panics    bool
+	limit.Limiter // the processor asks for no more than what is below
+	settled       []gateway.NanoUSD
+	exhausted     error
+	panics        bool
 }
 
-func (l *freeLimiter) Exhausted(context.Context, *gateway.Key) error {
+func (l *freeLimiter) Exhausted(context.Context, []limit.Account, bool) error {
 	if l.panics {
 		panic("broken")
 	}
@@ -88,14 +89,20 @@ func (l *freeLimiter) Exhausted(context.Context, *gateway.Key) error {
 }
 
 func (l *freeLimiter) Reserve(context.Context, limit.Request) (limit.Reservation, error) {
-	return (*freeReservation)(l), nil
+	return &freeReservation{limiter: l, at: time.Now()}, nil
 }
 
-type freeReservation freeLimiter
+type freeReservation struct {
+	limiter *freeLimiter
+	at      time.Time
+}
 
-func (r *freeReservation) State() limit.State { return limit.State{} }
+func (r *freeReservation) At() time.Time                                 { return r.at }
+func (r *freeReservation) Granted() gateway.NanoUSD                      { return 0 }
+func (r *freeReservation) Extend(context.Context, gateway.NanoUSD) error { return nil }
+func (r *freeReservation) State() limit.State                            { return limit.State{} }
 func (r *freeReservation) Settle(_ context.Context, cost gateway.NanoUSD) error {
-	r.settled = append(r.settled, cost)
+	r.limiter.settled = append(r.limiter.settled, cost)
 	return nil
 }
 

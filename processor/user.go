@@ -31,9 +31,9 @@ func (x *exchange) userAccounts() []userAccount {
 	return accounts
 }
 
-func userLabel(name string) string { return "user " + quote(name) }
+func userLabel(name string) string { return "user " + quoted(name) }
 
-func quote(name string) string { return `"` + clip(name) + `"` }
+func quoted(name string) string { return `"` + clip(name) + `"` }
 
 // matchUsers finds the users that bind the request's end user, and refuses what
 // any of them does not allow. The model is checked with the key's.
@@ -44,7 +44,7 @@ func (x *exchange) matchUsers() *refusal {
 	}
 	users, err := x.s.o.Config.Users(x.ctx, x.key, name)
 	if gateway.KindOf(err) == gateway.Forbidden {
-		return notAllowed("more users match " + quote(name) + " than the gateway can check")
+		return notAllowed("more users match " + quoted(name) + " than the gateway can check")
 	}
 	if err != nil {
 		return unavailable("the gateway cannot check users right now")

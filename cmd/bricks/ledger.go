@@ -6,18 +6,18 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/event"
 	"github.com/bricks-gateway/bricks/internal/gateway"
-	"github.com/bricks-gateway/bricks/internal/limit/memory"
+	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/store"
 )
 
-// ledger is where limits learn what an account has spent: the store, once the spool
+// ledger is where limits learn what a key has spent: the store, once the spool
 // has been emptied into it.
 type ledger struct {
 	spool *event.Spool
 	db    *store.Store
 }
 
-var _ memory.Ledger = ledger{}
+var _ limit.Ledger = ledger{}
 
 // Spend is what the account's events in [start, end) cost.
 func (l ledger) Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error) {

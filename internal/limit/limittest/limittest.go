@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,15 +38,28 @@ func (c *Clock) Advance(d time.Duration) {
 // Ledger is what a limiter under test reads spend from.
 type Ledger struct {
 	mu    sync.Mutex
-	spent []gateway.Event
-	Err   error
+	spent []entry
+	err   error
 }
 
-// Add books cost for key at this time.
-func (l *Ledger) Add(key string, at time.Time, cost gateway.NanoUSD) {
+type entry struct {
+	account gateway.AccountID
+	at      time.Time
+	cost    gateway.NanoUSD
+}
+
+// Add books cost for the account at this time.
+func (l *Ledger) Add(account gateway.AccountID, at time.Time, cost gateway.NanoUSD) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.spent = append(l.spent, gateway.Event{KeyID: key, CreatedAt: at, Cost: cost})
+	l.spent = append(l.spent, entry{account, at, cost})
+}
+
+// Break makes every reading fail with err; nil mends it.
+func (l *Ledger) Break(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = err
 }
 
 // Spend sums what was added.
@@ -55,11 +67,11 @@ func (l *Ledger) Spend(_ context.Context, account gateway.AccountID, start, end 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range l.spent {
-		if gateway.KeyAccount(e.KeyID) == account && !e.CreatedAt.Before(start) && (end.IsZero() || e.CreatedAt.Before(end)) {
-			sum += e.Cost
+		if e.account == account && !e.at.Before(start) && (end.IsZero() || e.at.Before(end)) {
+			sum += e.cost
 		}
 	}
-	return sum, l.Err
+	return sum, l.err
 }
 
 // Flush has nothing to wait for.
@@ -94,12 +106,19 @@ func Run(t *testing.T, open Open) {
 		"total cost never passes the limit":   costNeverPasses,
 		"settling is idempotent":              settleOnce,
 		"a repeated id is the same request":   sameRequest,
+		"a repeated id is charged once":       chargedOnce,
 		"windows reset with the UTC calendar": windowsReset,
 		"spend comes from the ledger":         spendFromLedger,
 		"a limit set later sees all spend":    limitSetLater,
 		"a broken ledger admits nobody":       brokenLedger,
-		"unbounded cost is refused":           unbounded,
 		"parallel requests":                   parallel,
+		"all accounts or none":                allOrNone,
+		"what is left is granted":             grantsWhatIsLeft,
+		"a reservation can grow":              extend,
+		"what is free needs no money":         freeNeedsNoMoney,
+		"a booking counts once":               bookOnce,
+		"standing":                            standing,
+		"counters are the ledger's sums":      counters,
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(t, newWorld(t, open))
@@ -109,9 +128,47 @@ func Run(t *testing.T, open Open) {
 	t.Run("rate against an exact log", func(t *testing.T) { runRates(t, open) })
 }
 
-func (w World) reserve(k *gateway.Key, cost gateway.NanoUSD) (limit.Reservation, error) {
-	id := fmt.Sprint(w.ids.Add(1))
-	return w.Limiter.Reserve(context.Background(), limit.Request{ID: id, Key: k, Cost: cost, Bounded: true})
+// key is an account with these limits.
+func key(id string, l gateway.Limits) limit.Account {
+	return limit.Account{ID: gateway.KeyAccount(id), Label: "key", Limits: l}
+}
+
+func user(id string, l gateway.Limits) limit.Account {
+	return limit.Account{ID: gateway.UserAccount(id), Label: "user", Limits: l}
+}
+
+// reserve asks for cost under a new id.
+func (w World) reserve(cost gateway.NanoUSD, accounts ...limit.Account) (limit.Reservation, error) {
+	return w.reserveLeast(cost, cost, accounts...)
+}
+
+func (w World) reserveLeast(cost, least gateway.NanoUSD, accounts ...limit.Account) (limit.Reservation, error) {
+	id := fmt.Sprint("r", w.ids.Add(1))
+	return w.Limiter.Reserve(context.Background(), limit.Request{ID: id, Accounts: accounts, Cost: cost, Least: least})
+}
+
+func (w World) mustReserve(t *testing.T, cost gateway.NanoUSD, accounts ...limit.Account) limit.Reservation {
+	t.Helper()
+	r, err := w.reserve(cost, accounts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// settle ends r as the gateway does: the event first.
+func (w World) settle(t *testing.T, r limit.Reservation, cost gateway.NanoUSD, accounts ...limit.Account) {
+	t.Helper()
+	for _, a := range accounts {
+		w.Ledger.Add(a.ID, r.At(), cost)
+	}
+	if err := r.Settle(context.Background(), cost); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w World) exhausted(a ...limit.Account) error {
+	return w.Limiter.Exhausted(context.Background(), a, true)
 }
 
 func code(err error) string {
@@ -125,229 +182,5 @@ func wantCode(t *testing.T, err error, want string) {
 	t.Helper()
 	if code(err) != want {
 		t.Errorf("refusal = %s, want %s", code(err), want)
-	}
-}
-
-func settle(t *testing.T, r limit.Reservation, cost gateway.NanoUSD) {
-	t.Helper()
-	if err := r.Settle(context.Background(), cost); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func rateSlides(t *testing.T, w World) {
-	k := &gateway.Key{ID: "k", RateLimitOverTime: 2, RateLimitUnit: gateway.Minute}
-	for i := range 2 {
-		r, err := w.reserve(k, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s := r.State(); !s.HasRate || s.RateLimit != 2 || s.RateRemaining != int64(1-i) {
-			t.Errorf("state after request %d = %+v", i+1, s)
-		}
-		w.Clock.Advance(10 * time.Second)
-	}
-	// Admitted at 0 s and 10 s; now it is 20 s, so the first leaves in 40 s.
-	_, err := w.reserve(k, 0)
-	wantCode(t, err, "rate_limit_exceeded")
-	if r, ok := errors.AsType[*limit.Refusal](err); !ok || r.RetryAfter != 40*time.Second || !r.State.HasRate || r.State.RateLimit != 2 || r.State.RateRemaining != 0 || r.State.RateReset != 50*time.Second {
-		t.Errorf("refusal = %+v, want a retry after 40s and the whole limit in 50s", err)
-	}
-	wantCode(t, w.Limiter.Exhausted(context.Background(), k), "rate_limit_exceeded")
-	w.Clock.Advance(40 * time.Second)
-	if _, err := w.reserve(k, 0); err != nil {
-		t.Errorf("after the window: %v", err)
-	}
-	_, err = w.reserve(k, 0)
-	wantCode(t, err, "rate_limit_exceeded")
-}
-
-func noOverflow(t *testing.T, w World) {
-	k := &gateway.Key{ID: "k", CostLimit: 100}
-	first, err := w.reserve(k, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	second, err := w.reserve(k, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	settle(t, first, math.MaxInt64)
-	settle(t, second, math.MaxInt64)
-	_, err = w.reserve(k, 1)
-	wantCode(t, err, "insufficient_quota")
-}
-
-func refusedDoNotCount(t *testing.T, w World) {
-	k := &gateway.Key{ID: "k", RateLimitOverTime: 1, RateLimitUnit: gateway.Second, CostLimit: 10}
-	if _, err := w.reserve(k, 11); code(err) != "insufficient_quota" {
-		t.Fatalf("too dear a request: %v", err)
-	}
-	if _, err := w.reserve(k, 10); err != nil {
-		t.Errorf("the refused request took the rate: %v", err)
-	}
-}
-
-func costNeverPasses(t *testing.T, w World) {
-	k := &gateway.Key{ID: "k", CostLimit: 1000}
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var open []limit.Reservation
-	for i := range 200 {
-		wg.Go(func() {
-			r, err := w.Limiter.Reserve(context.Background(), limit.Request{ID: fmt.Sprint("c", i), Key: k, Cost: 100, Bounded: true})
-			mu.Lock()
-			defer mu.Unlock()
-			if err == nil {
-				open = append(open, r)
-			} else if code(err) != "budget_reserved" {
-				t.Errorf("refusal = %s, want budget_reserved", code(err))
-			}
-		})
-	}
-	wg.Wait()
-	if len(open) != 10 {
-		t.Fatalf("%d requests of 100 were admitted to a limit of 1000", len(open))
-	}
-	for _, r := range open {
-		settle(t, r, 60)
-	}
-	// 600 are spent: four more fit, and no fifth.
-	for range 4 {
-		r, err := w.reserve(k, 100)
-		if err != nil {
-			t.Fatal(err)
-		}
-		settle(t, r, 100)
-	}
-	_, err := w.reserve(k, 1)
-	wantCode(t, err, "insufficient_quota")
-	if r, ok := errors.AsType[*limit.Refusal](err); !ok || !r.Total || r.Limit != 1000 || r.Spent != 1000 {
-		t.Errorf("refusal = %+v", err)
-	}
-	wantCode(t, w.Limiter.Exhausted(context.Background(), k), "insufficient_quota")
-}
-
-func settleOnce(t *testing.T, w World) {
-	k := &gateway.Key{ID: "k", CostLimit: 100}
-	r, err := w.reserve(k, 50)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 3 {
-		settle(t, r, 40)
-	}
-	if _, err := w.reserve(k, 60); err != nil {
-		t.Errorf("settling again was charged again: %v", err)
-	}
-}
-
-func sameRequest(t *testing.T, w World) {
-	k := &gateway.Key{ID: "k", CostLimit: 100, RateLimitOverTime: 1, RateLimitUnit: gateway.Minute}
-	for range 2 {
-		if _, err := w.Limiter.Reserve(context.Background(), limit.Request{ID: "same", Key: k, Cost: 100, Bounded: true}); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func windowsReset(t *testing.T, w World) {
-	// Start is 23:59:20 on the last day of February: 40 s on, minute, hour, day
-	// and month all begin anew.
-	for _, unit := range []gateway.Unit{gateway.Minute, gateway.Hour, gateway.Day, gateway.Month} {
-		k := &gateway.Key{ID: string(unit), CostLimitOverTime: 100, CostLimitUnit: unit}
-		r, err := w.reserve(k, 100)
-		if err != nil {
-			t.Fatal(err)
-		}
-		settle(t, r, 100)
-		_, err = w.reserve(k, 1)
-		refusal, ok := errors.AsType[*limit.Refusal](err)
-		if !ok || refusal.RetryAfter != 40*time.Second || refusal.Total {
-			t.Errorf("unit %s: %+v, want a retry in 40s", unit, err)
-		}
-	}
-	w.Clock.Advance(40 * time.Second)
-	for _, unit := range []gateway.Unit{gateway.Minute, gateway.Hour, gateway.Day, gateway.Month} {
-		k := &gateway.Key{ID: string(unit), CostLimitOverTime: 100, CostLimitUnit: unit}
-		if _, err := w.reserve(k, 100); err != nil {
-			t.Errorf("unit %s: a new window refuses: %v", unit, err)
-		}
-	}
-}
-
-func spendFromLedger(t *testing.T, w World) {
-	w.Ledger.Add("k", Start.Add(-time.Hour), 70)
-	w.Ledger.Add("k", Start.Add(-time.Second), 20)
-	k := &gateway.Key{ID: "k", CostLimit: 100, CostLimitOverTime: 25, CostLimitUnit: gateway.Minute}
-	_, err := w.reserve(k, 6) // 20 of the minute's 25 are gone
-	wantCode(t, err, "insufficient_quota")
-	if _, err := w.reserve(k, 5); err != nil {
-		t.Error(err)
-	}
-}
-
-func limitSetLater(t *testing.T, w World) {
-	free := &gateway.Key{ID: "k"}
-	before, err := w.reserve(free, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	during, err := w.reserve(free, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Ledger.Add("k", Start, 40)
-	settle(t, before, 40)
-	k := &gateway.Key{ID: "k", CostLimit: 100}
-	r, err := w.reserve(k, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	settle(t, r, 10)
-	settle(t, during, 30) // let through without a limit, counts for it now
-	_, err = w.reserve(k, 21)
-	wantCode(t, err, "insufficient_quota")
-	if _, err := w.reserve(k, 20); err != nil {
-		t.Errorf("100 - 40 - 10 - 30 leave 20: %v", err)
-	}
-}
-
-func brokenLedger(t *testing.T, w World) {
-	w.Ledger.Err = errors.New("database is away")
-	k := &gateway.Key{ID: "k", CostLimit: 100}
-	if _, err := w.reserve(k, 1); err == nil {
-		t.Error("admitted without knowing what was spent")
-	}
-	if _, err := w.reserve(&gateway.Key{ID: "r", RateLimitOverTime: 1, RateLimitUnit: gateway.Second}, 0); err != nil {
-		t.Errorf("a key without a cost limit needs no ledger: %v", err)
-	}
-	w.Ledger.Err = nil
-	if _, err := w.reserve(k, 1); err != nil {
-		t.Errorf("the ledger is back: %v", err)
-	}
-}
-
-func unbounded(t *testing.T, w World) {
-	q := limit.Request{ID: "u", Key: &gateway.Key{ID: "k", CostLimit: 100}}
-	_, err := w.Limiter.Reserve(context.Background(), q)
-	wantCode(t, err, "cost_not_boundable")
-	q.Key.AllowUnbounded = true
-	if _, err := w.Limiter.Reserve(context.Background(), q); err != nil {
-		t.Errorf("allowed: %v", err)
-	}
-}
-
-func parallel(t *testing.T, w World) {
-	k := &gateway.Key{ID: "k", MaxParallelRequests: 1}
-	r, err := w.reserve(k, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = w.reserve(k, 0)
-	wantCode(t, err, "rate_limit_exceeded")
-	settle(t, r, 0)
-	if _, err := w.reserve(k, 0); err != nil {
-		t.Errorf("after the first ended: %v", err)
 	}
 }

@@ -1,8 +1,6 @@
 package memory
 
 import (
-	"fmt"
-	"math"
 	"sync"
 	"time"
 
@@ -10,13 +8,14 @@ import (
 	"github.com/bricks-gateway/bricks/internal/limit"
 )
 
-// account is how one key stands.
+// account is how one key or user stands.
 type account struct {
 	mu      sync.Mutex
 	rate    rate
 	open    map[string]*reservation // by request id
 	loaded  bool
 	loading chan struct{} // closed when the reading ends
+	dropped bool          // no longer in the map: get it again
 
 	total, totalReserved   gateway.NanoUSD
 	window, windowReserved gateway.NanoUSD
@@ -24,12 +23,22 @@ type account struct {
 	windowStart, windowEnd time.Time
 }
 
+// serves reports whether the account can be asked about these limits.
+func (a *account) serves(l gateway.Limits) bool {
+	return !a.dropped && (!l.HasCost() || a.loaded && a.unit == l.CostLimitUnit)
+}
+
+func (a *account) dropIfIdle(now time.Time) bool {
+	a.dropped = len(a.open) == 0 && a.loading == nil && a.rate.idle(now)
+	return a.dropped
+}
+
 // roll begins a new cost window when the old one is over.
 func (a *account) roll(now time.Time) {
 	if a.unit == "" || now.Before(a.windowEnd) {
 		return
 	}
-	a.windowStart, a.windowEnd = window(a.unit, now)
+	a.windowStart, a.windowEnd = limit.Window(a.unit, now)
 	a.window = 0
 	a.recount()
 }
@@ -38,158 +47,123 @@ func (a *account) roll(now time.Time) {
 func (a *account) recount() {
 	a.totalReserved, a.windowReserved = 0, 0
 	for _, r := range a.open {
-		a.totalReserved = add(a.totalReserved, r.cost)
-		if !r.created.Before(a.windowStart) {
-			a.windowReserved = add(a.windowReserved, r.cost)
+		a.totalReserved = limit.Add(a.totalReserved, r.granted)
+		if !r.at.Before(a.windowStart) {
+			a.windowReserved = limit.Add(a.windowReserved, r.granted)
 		}
 	}
 }
 
-// check returns a *limit.Refusal if cost and one more request do not fit. With
-// cost 0 a limit must have something left.
-func (a *account) check(k *gateway.Key, cost gateway.NanoUSD, now time.Time) error {
-	a.roll(now)
-	if k.RateLimitOverTime > 0 {
-		a.rate.configure(k)
+// take changes what r has reserved by this much.
+func (a *account) take(r *reservation, amount gateway.NanoUSD) {
+	a.totalReserved = limit.Add(a.totalReserved, amount)
+	if !r.at.Before(a.windowStart) {
+		a.windowReserved = limit.Add(a.windowReserved, amount)
 	}
-	if r := a.refuse(k, cost, now); r != nil {
-		r.State = a.state(k, now)
-		return r
-	}
-	return nil
 }
 
-func (a *account) refuse(k *gateway.Key, cost gateway.NanoUSD, now time.Time) *limit.Refusal {
-	if k.MaxParallelRequests > 0 && len(a.open) >= k.MaxParallelRequests {
-		return &limit.Refusal{
-			Code: "rate_limit_exceeded", Scope: "key parallel requests", RetryAfter: time.Second,
-			Message: fmt.Sprintf("this key may have %d requests running at once", k.MaxParallelRequests),
-		}
-	}
-	if k.RateLimitOverTime > 0 {
-		if wait := a.rate.wait(now); wait > 0 {
-			return &limit.Refusal{
-				Code: "rate_limit_exceeded", Scope: "key rate limit", RetryAfter: wait, Reset: now.Add(wait),
-				Message: fmt.Sprintf("this key may make %d requests per %s; try again in %s", k.RateLimitOverTime, k.RateLimitUnit, wait.Round(time.Millisecond)),
-			}
-		}
-	}
-	if k.CostLimit > 0 {
-		if r := refuseCost("key total cost limit", k.CostLimit, a.total, a.totalReserved, cost, time.Time{}, now); r != nil {
-			return r
-		}
-	}
-	if k.CostLimitOverTime > 0 {
-		scope := "key cost limit per " + string(k.CostLimitUnit)
-		if r := refuseCost(scope, k.CostLimitOverTime, a.window, a.windowReserved, cost, a.windowEnd, now); r != nil {
-			return r
-		}
-	}
-	return nil
-}
-
-// refuseCost compares without sums that could overflow.
-func refuseCost(scope string, max, spent, reserved, cost gateway.NanoUSD, reset, now time.Time) *limit.Refusal {
-	left := max - spent
-	if left > 0 && cost <= left-reserved && left-reserved > 0 {
-		return nil
-	}
-	r := &limit.Refusal{Code: "insufficient_quota", Scope: scope, Limit: max, Spent: spent, Reserved: reserved, Reset: reset}
-	r.Message = fmt.Sprintf("%s of $%s is reached: $%s spent, $%s reserved by running requests, this request could cost $%s", scope, max, spent, reserved, cost)
-	switch {
-	case left > 0 && reserved > 0 && cost <= left:
-		r.Code, r.RetryAfter = "budget_reserved", time.Second
-	case reset.IsZero():
-		r.Total = true
-	default:
-		r.RetryAfter = reset.Sub(now)
-		r.Message += "; resets at " + reset.Format(time.RFC3339)
-	}
-	return r
-}
-
-// reserve takes what check allowed.
-func (a *account) reserve(l *Limiter, q limit.Request, now time.Time) *reservation {
-	r := &reservation{limiter: l, account: a, keyID: q.Key.ID, id: q.ID, cost: q.Cost, created: now}
-	a.open[q.ID] = r
-	a.totalReserved += q.Cost
-	a.windowReserved += q.Cost
-	if q.Key.RateLimitOverTime > 0 {
-		a.rate.add(now)
-	}
-	r.state = a.state(q.Key, now)
-	return r
-}
-
-func (a *account) state(k *gateway.Key, now time.Time) limit.State {
-	var s limit.State
-	if k.RateLimitOverTime > 0 {
-		s.HasRate = true
-		s.RateLimit = k.RateLimitOverTime
-		s.RateRemaining = a.rate.remaining(now)
-		s.RateReset = a.rate.reset(now)
-	}
-	s.HasCost, s.CostRemaining = a.remaining(k)
-	return s
-}
-
-func (a *account) remaining(k *gateway.Key) (has bool, left gateway.NanoUSD) {
-	if k.CostLimit > 0 {
-		has, left = true, k.CostLimit-add(a.total, a.totalReserved)
-	}
-	if k.CostLimitOverTime > 0 {
-		inWindow := k.CostLimitOverTime - add(a.window, a.windowReserved)
-		if !has || inWindow < left {
-			left = inWindow
-		}
-		has = true
-	}
-	return has, max(left, 0)
-}
-
-// settle replaces r's reservation by its cost.
+// settle ends r, which holds this much.
 func (a *account) settle(r *reservation, cost gateway.NanoUSD) {
-	inWindow := !r.created.Before(a.windowStart)
-	if _, ok := a.open[r.id]; ok && r.account != nil {
+	if a.open[r.id] == r {
 		delete(a.open, r.id)
-		a.totalReserved -= r.cost
-		if inWindow {
-			a.windowReserved -= r.cost
-		}
+		a.take(r, -r.granted)
 	}
+	a.charge(r.at, cost)
+}
+
+// charge counts money spent at this time.
+func (a *account) charge(at time.Time, cost gateway.NanoUSD) {
 	if !a.loaded && a.loading == nil {
 		return // whoever loads reads it from the ledger
 	}
-	a.total = add(a.total, cost)
-	if inWindow || r.account == nil {
-		a.window = add(a.window, cost)
+	a.total = limit.Add(a.total, cost)
+	if !at.Before(a.windowStart) {
+		a.window = limit.Add(a.window, cost)
 	}
 }
 
-// add does not overflow: a sum that wrapped around would open the limit.
-func add(a, b gateway.NanoUSD) gateway.NanoUSD {
-	if b > math.MaxInt64-a {
-		return math.MaxInt64
+// refuse returns the refusal of one more request that needs at least this much.
+func (h hold) refuse(now time.Time, least gateway.NanoUSD, money bool) *limit.Refusal {
+	a, l := h.account, h.Limits
+	a.roll(now)
+	if l.MaxParallelRequests > 0 && len(a.open) >= l.MaxParallelRequests {
+		return limit.RefuseParallel(h.Label, l)
 	}
-	return a + b
+	if l.RateLimitOverTime > 0 {
+		a.rate.configure(l)
+		if wait := a.rate.wait(now); wait > 0 {
+			return limit.RefuseRate(h.Label, l, wait, now)
+		}
+	}
+	if !money {
+		return nil
+	}
+	for _, c := range h.costLimits() {
+		if r := c.Refuse(least, now); r != nil {
+			return r
+		}
+	}
+	return nil
 }
 
-// window is the UTC calendar window of this unit that holds now.
-func window(u gateway.Unit, now time.Time) (start, end time.Time) {
-	now = now.UTC()
-	switch u {
-	case gateway.Minute:
-		start = now.Truncate(time.Minute)
-		return start, start.Add(time.Minute)
-	case gateway.Hour:
-		start = now.Truncate(time.Hour)
-		return start, start.Add(time.Hour)
-	case gateway.Day:
-		start = time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)
-		return start, start.AddDate(0, 0, 1)
-	case gateway.Month:
-		start = time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
-		return start, start.AddDate(0, 1, 0)
+func (h hold) costLimits() []limit.CostLimit {
+	a, l := h.account, h.Limits
+	var both [2]limit.CostLimit
+	out := both[:0]
+	if l.CostLimit > 0 {
+		out = append(out, limit.CostLimit{
+			Scope: h.Label + " total cost limit", Limit: l.CostLimit, Spent: a.total, Reserved: a.totalReserved,
+		})
 	}
-	return time.Time{}, time.Time{}
+	if l.CostLimitOverTime > 0 {
+		out = append(out, limit.CostLimit{
+			Scope: h.Label + " cost limit per " + string(l.CostLimitUnit),
+			Limit: l.CostLimitOverTime, Spent: a.window, Reserved: a.windowReserved, Reset: a.windowEnd,
+		})
+	}
+	return out
+}
+
+// remaining is what the tightest cost limit leaves.
+func (h hold) remaining() (has bool, left gateway.NanoUSD) {
+	for _, c := range h.costLimits() {
+		if l := max(c.Left(), 0); !has || l < left {
+			has, left = true, l
+		}
+	}
+	return has, left
+}
+
+// reserve takes what refuse allowed.
+func (h hold) reserve(r *reservation) {
+	a := h.account
+	a.open[r.id] = r
+	a.take(r, r.granted)
+	if h.Limits.RateLimitOverTime > 0 {
+		a.rate.add(r.at)
+	}
+}
+
+func stateOf(held []hold, now time.Time) (s limit.State) {
+	for _, h := range held {
+		var own limit.State
+		if h.Limits.RateLimitOverTime > 0 {
+			h.account.rate.configure(h.Limits)
+			own.HasRate = true
+			own.RateLimit = h.Limits.RateLimitOverTime
+			own.RateRemaining = h.account.rate.remaining(now)
+			own.RateReset = h.account.rate.reset(now)
+		}
+		own.HasCost, own.CostRemaining = h.remaining()
+		s.Tighten(own)
+	}
+	return s
+}
+
+func withState(r *limit.Refusal, held []hold, now time.Time) *limit.Refusal {
+	for _, h := range held {
+		h.account.roll(now)
+	}
+	r.State = stateOf(held, now)
+	return r
 }

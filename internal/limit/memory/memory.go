@@ -1,13 +1,14 @@
-// Package memory limits keys within one process: exact, and gone with it. What
-// a key has spent is read from the ledger before the key is admitted, so a
-// restart forgets no money; rate windows start empty.
+// Package memory limits keys and users within one process: exact, and gone with
+// it. What an account has spent is read from the ledger before it is admitted,
+// so a restart forgets no money; rate windows start empty.
 //
 // Only one processor may run with it: two would each admit the whole limit.
 package memory
 
 import (
 	"context"
-	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,195 +16,194 @@ import (
 	"github.com/bricks-gateway/bricks/internal/limit"
 )
 
-// Ledger is where spend is derived from.
-type Ledger interface {
-	// Spend sums what events of account cost that were created in [start, end).
-	// Zero times leave that side open.
-	Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error)
-	// Flush waits until every final event written so far counts in Spend.
-	Flush(ctx context.Context) error
-}
-
-// ledgerTimeout is how long the first request of a key may wait for its spend.
-const ledgerTimeout = 5 * time.Second
-
 // Limiter implements limit.Limiter. Events must be written before their
 // reservation is settled, or a limit set meanwhile could miss them.
 type Limiter struct {
-	ledger Ledger
+	ledger limit.Ledger
 	now    func() time.Time
 
-	mu       sync.Mutex // guards the map only
-	accounts map[string]*account
+	mu       sync.Mutex // guards what follows, and never waits for an account
+	accounts map[gateway.AccountID]*account
+	sweepAt  int // number of accounts from which on idle ones are dropped
+	ended    recently
 }
 
 var _ limit.Limiter = (*Limiter)(nil)
 
 // New returns a limiter. now is the clock; time.Now if nil.
-func New(l Ledger, now func() time.Time) *Limiter {
+func New(l limit.Ledger, now func() time.Time) *Limiter {
 	if now == nil {
 		now = time.Now
 	}
-	return &Limiter{ledger: l, now: now, accounts: map[string]*account{}}
+	return &Limiter{ledger: l, now: now, accounts: map[gateway.AccountID]*account{}, sweepAt: minSweep}
 }
-
-func limited(k *gateway.Key) bool {
-	return hasCost(k) || k.RateLimitOverTime > 0 || k.MaxParallelRequests > 0
-}
-
-func hasCost(k *gateway.Key) bool { return k.CostLimit > 0 || k.CostLimitOverTime > 0 }
 
 // Exhausted implements limit.Limiter.
-func (l *Limiter) Exhausted(ctx context.Context, key *gateway.Key) error {
-	if !limited(key) {
-		return nil
-	}
-	a, err := l.load(ctx, key)
+func (l *Limiter) Exhausted(ctx context.Context, accounts []limit.Account, money bool) error {
+	held, err := l.lock(ctx, accounts)
 	if err != nil {
 		return err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.check(key, 0, l.now())
+	defer unlock(held)
+	now := l.now()
+	for _, h := range held {
+		if r := h.refuse(now, 0, money); r != nil {
+			return withState(r, held, now)
+		}
+	}
+	return nil
 }
 
 // Reserve implements limit.Limiter.
-func (l *Limiter) Reserve(ctx context.Context, r limit.Request) (limit.Reservation, error) {
-	if !limited(r.Key) {
-		return &reservation{limiter: l, keyID: r.Key.ID}, nil
-	}
-	r.Cost = max(r.Cost, 0)
-	if hasCost(r.Key) && !r.Bounded && !r.Key.AllowUnbounded {
-		return nil, &limit.Refusal{
-			Code: "cost_not_boundable", Scope: "key cost limit", Total: true,
-			Message: "what this request could cost cannot be bounded, and this key has a cost limit",
-		}
-	}
-	a, err := l.load(ctx, r.Key)
+func (l *Limiter) Reserve(ctx context.Context, q limit.Request) (limit.Reservation, error) {
+	q.Cost = max(q.Cost, 0)
+	q.Least = min(max(q.Least, 0), q.Cost)
+	held, err := l.lock(ctx, q.Accounts)
 	if err != nil {
 		return nil, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if open, ok := a.open[r.ID]; ok {
-		return open, nil // the same request again
-	}
+	defer unlock(held)
 	now := l.now()
-	if err := a.check(r.Key, r.Cost, now); err != nil {
-		return nil, err
+	for _, h := range held {
+		if open, ok := h.account.open[q.ID]; ok {
+			return open, nil // the same request again
+		}
 	}
-	return a.reserve(l, r, now), nil
+	r := &reservation{limiter: l, id: q.ID, at: now, granted: q.Cost, accounts: q.Accounts}
+	if l.hasEnded(q.ID, now) {
+		r.settled = true // again, and after its end: it is charged already
+		return r, nil
+	}
+	for _, h := range held {
+		if refusal := h.refuse(now, q.Least, q.Cost > 0); refusal != nil {
+			return nil, withState(refusal, held, now)
+		}
+		if has, left := h.remaining(); has && q.Cost > 0 {
+			r.granted = min(r.granted, left)
+		}
+	}
+	for _, h := range held {
+		h.reserve(r)
+	}
+	r.held, r.state = held, stateOf(held, now)
+	return r, nil
 }
 
-// account returns the key's account, if it has one.
-func (l *Limiter) account(keyID string, create bool) *account {
+// hold is a locked account with the limits that bind a request to it.
+type hold struct {
+	*limit.Account
+	account *account
+}
+
+// lock returns the accounts that have limits, loaded and locked in one order.
+func (l *Limiter) lock(ctx context.Context, accounts []limit.Account) ([]hold, error) {
+	held := make([]hold, 0, len(accounts))
+	for i := range accounts {
+		if accounts[i].Limits.Any() {
+			held = append(held, hold{Account: &accounts[i]})
+		}
+	}
+	if len(held) > 1 {
+		slices.SortFunc(held, func(a, b hold) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	}
+	for {
+		for i := range held {
+			a, err := l.load(ctx, held[i].ID, held[i].Limits)
+			if err != nil {
+				return nil, err
+			}
+			held[i].account = a
+		}
+		good := true
+		for _, h := range held {
+			h.account.mu.Lock()
+			good = good && h.account.serves(h.Limits)
+		}
+		if good {
+			return held, nil
+		}
+		unlock(held) // dropped or reset since it was loaded
+	}
+}
+
+func unlock(held []hold) {
+	for _, h := range held {
+		h.account.mu.Unlock()
+	}
+}
+
+// account returns the account, if there is one. With create there is.
+func (l *Limiter) account(id gateway.AccountID, create bool) *account {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	a := l.accounts[keyID]
+	a := l.accounts[id]
 	if a == nil && create {
+		l.sweep()
 		a = &account{open: map[string]*reservation{}}
-		l.accounts[keyID] = a
+		l.accounts[id] = a
 	}
 	return a
 }
 
-// load returns the account with its spend read from the ledger, if the key has
-// a cost limit. Concurrent callers share one reading.
-func (l *Limiter) load(ctx context.Context, key *gateway.Key) (*account, error) {
-	a := l.account(key.ID, true)
-	if !hasCost(key) {
-		return a, nil
+const minSweep = 1024
+
+// sweep drops accounts that hold nothing that the ledger does not know. It
+// needs l.mu.
+func (l *Limiter) sweep() {
+	if len(l.accounts) < l.sweepAt {
+		return
 	}
-	for {
-		a.mu.Lock()
-		if a.loaded && a.unit == key.CostLimitUnit {
-			a.mu.Unlock()
-			return a, nil
-		}
-		if wait := a.loading; wait != nil {
-			a.mu.Unlock()
-			select {
-			case <-wait:
-				continue
-			case <-ctx.Done():
-				return nil, ctx.Err()
+	now := l.now()
+	for id, a := range l.accounts {
+		if a.mu.TryLock() {
+			if a.dropIfIdle(now) {
+				delete(l.accounts, id)
 			}
+			a.mu.Unlock()
 		}
-		done := make(chan struct{})
-		a.loading, a.loaded, a.total, a.window = done, false, 0, 0
-		a.unit = key.CostLimitUnit
-		a.windowStart, a.windowEnd = window(key.CostLimitUnit, l.now())
-		start := a.windowStart
-		a.mu.Unlock()
+	}
+	l.sweepAt = max(minSweep, 2*len(l.accounts))
+}
 
-		total, inWindow, err := l.spent(ctx, key, start)
+func (l *Limiter) hasEnded(id string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended.has(id, now)
+}
 
-		a.mu.Lock()
-		a.loading = nil
-		if err == nil {
-			// Settled while we read: may be in the sums too. Counting twice
-			// refuses early, counting never would overspend.
-			a.total = add(a.total, total)
-			a.window = add(a.window, inWindow)
-			a.loaded = true
-			a.recount()
-		}
-		close(done)
-		a.mu.Unlock()
-		if err != nil {
-			return nil, &gateway.Error{
-				Kind: gateway.Unavailable, Message: "the limits of this key cannot be checked now",
-				Err: fmt.Errorf("read spend of key %s: %w", key.ID, err),
-			}
-		}
+// end notes that id is charged. It reports false when it was before.
+func (l *Limiter) end(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended.add(id, l.now())
+}
+
+// recently remembers ids for between one and two lifetimes.
+type recently struct {
+	since      time.Time
+	young, old map[string]struct{}
+}
+
+// lifetime is far longer than Envoy takes to open a broken stream again.
+const lifetime = 2 * time.Minute
+
+func (r *recently) turn(now time.Time) {
+	if r.young == nil || now.Sub(r.since) >= lifetime {
+		r.young, r.old, r.since = map[string]struct{}{}, r.young, now
 	}
 }
 
-func (l *Limiter) spent(ctx context.Context, key *gateway.Key, start time.Time) (total, inWindow gateway.NanoUSD, err error) {
-	ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
-	defer cancel()
-	if err := l.ledger.Flush(ctx); err != nil {
-		return 0, 0, err
-	}
-	if total, err = l.ledger.Spend(ctx, gateway.KeyAccount(key.ID), time.Time{}, time.Time{}); err != nil {
-		return 0, 0, err
-	}
-	if key.CostLimitUnit == "" {
-		return total, 0, nil
-	}
-	inWindow, err = l.ledger.Spend(ctx, gateway.KeyAccount(key.ID), start, time.Time{})
-	return total, inWindow, err
+func (r *recently) has(id string, now time.Time) bool {
+	r.turn(now)
+	_, young := r.young[id]
+	_, old := r.old[id]
+	return young || old
 }
 
-// reservation implements limit.Reservation.
-type reservation struct {
-	limiter *Limiter
-	account *account // nil: the key had no limit then
-	keyID   string
-	id      string
-	cost    gateway.NanoUSD
-	created time.Time
-	state   limit.State
-	settled bool // guarded by the account's lock
-}
-
-func (r *reservation) State() limit.State { return r.state }
-
-// Settle implements limit.Reservation.
-func (r *reservation) Settle(_ context.Context, cost gateway.NanoUSD) error {
-	a := r.account
-	if a == nil {
-		// A limit that was set meanwhile must see this request's cost.
-		if a = r.limiter.account(r.keyID, false); a == nil {
-			return nil
-		}
+func (r *recently) add(id string, now time.Time) bool {
+	if r.has(id, now) {
+		return false
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if r.settled {
-		return nil
-	}
-	r.settled = true
-	a.settle(r, max(cost, 0))
-	return nil
+	r.young[id] = struct{}{}
+	return true
 }

@@ -1,6 +1,7 @@
 package memory_test
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
@@ -18,13 +19,19 @@ func TestConformance(t *testing.T) {
 // BenchmarkReserveAndSettle is what a request with all limits pays.
 func BenchmarkReserveAndSettle(b *testing.B) {
 	l := memory.New(&limittest.Ledger{}, nil)
-	k := &gateway.Key{
-		ID: "k", CostLimit: gateway.USD, CostLimitOverTime: gateway.USD, CostLimitUnit: gateway.Day,
+	accounts := []limit.Account{{ID: "key:k", Label: "key", Limits: gateway.Limits{
+		CostLimit: gateway.USD, CostLimitOverTime: gateway.USD, CostLimitUnit: gateway.Day,
 		RateLimitOverTime: 1 << 40, RateLimitUnit: gateway.Minute,
+	}}}
+	ids := make([]string, 1<<16)
+	for i := range ids {
+		ids[i] = strconv.Itoa(i)
 	}
+	n := 0
 	b.ReportAllocs()
 	for b.Loop() {
-		r, err := l.Reserve(b.Context(), limit.Request{ID: "r", Key: k, Cost: 1, Bounded: true})
+		r, err := l.Reserve(b.Context(), limit.Request{ID: ids[n%len(ids)], Accounts: accounts, Cost: 1, Least: 1})
+		n++
 		if err != nil {
 			b.Fatal(err)
 		}

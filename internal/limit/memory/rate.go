@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/limit"
 )
 
 const (
@@ -30,22 +31,13 @@ type admissions struct {
 	count       int64
 }
 
-func length(u gateway.Unit) time.Duration {
-	switch u {
-	case gateway.Second:
-		return time.Second
-	case gateway.Minute:
-		return time.Minute
-	case gateway.Hour:
-		return time.Hour
-	}
-	return 24 * time.Hour
+// configure makes r fit the account's limit. What was admitted before still counts.
+func (r *rate) configure(l gateway.Limits) {
+	r.limit, r.length = l.RateLimitOverTime, limit.Length(l.RateLimitUnit)
 }
 
-// configure makes r fit the key's limit. What was admitted before still counts.
-func (r *rate) configure(k *gateway.Key) {
-	r.limit, r.length = k.RateLimitOverTime, length(k.RateLimitUnit)
-}
+// idle reports whether nothing of the window is used.
+func (r *rate) idle(now time.Time) bool { return r.used(now) == 0 }
 
 // forget drops what has left the window.
 func (r *rate) forget(now time.Time) {
