@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/limit"
 )
 
 // userAccount is one account of the request's end user: what the request is
@@ -52,6 +53,7 @@ func (x *exchange) matchUsers() *refusal {
 	x.users, x.matched = users, true
 	for _, a := range x.userAccounts() {
 		x.event.Accounts = append(x.event.Accounts, a.ID)
+		x.accounts = append(x.accounts, limit.Account(a))
 	}
 	for _, u := range users {
 		switch {
