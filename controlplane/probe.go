@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -19,8 +20,22 @@ import (
 // Probe calls s's provider once, under the rules for requests: the same hosts
 // and addresses are open to it, and no others. It needs ctx to have a deadline.
 func (c *ControlPlane) Probe(ctx context.Context, s *gateway.ProviderSetting) provider.ProbeResult {
+	return c.hosts.tryOut(ctx, s)
+}
+
+// NewProbe is Probe for a process that runs no control plane. allowUpstream is as
+// in Options, and must be the same as theirs.
+func NewProbe(allowUpstream []string, r Resolver, logger *slog.Logger) (func(context.Context, *gateway.ProviderSetting) provider.ProbeResult, error) {
+	allowed, err := parseAllowed(allowUpstream)
+	if err != nil {
+		return nil, err
+	}
+	return newHosts(allowed, r, logger).tryOut, nil
+}
+
+func (h *hosts) tryOut(ctx context.Context, s *gateway.ProviderSetting) provider.ProbeResult {
 	start := time.Now()
-	status, err := c.hosts.probe(ctx, s)
+	status, err := h.probe(ctx, s)
 	r := provider.ProbeResult{Status: status, Latency: time.Since(start)}
 	if err != nil {
 		r.Problem = problem(err)

@@ -29,6 +29,15 @@ type config struct {
 	ProxyTLSCert string `env:"PROXY_TLS_CERT"`
 	ProxyTLSKey  string `env:"PROXY_TLS_KEY"`
 
+	ControlAddress   []string `env:"CONTROL_ADDRESS"`
+	ControlTLSCert   string   `env:"CONTROL_TLS_CERT"`
+	ControlTLSKey    string   `env:"CONTROL_TLS_KEY"`
+	ControlTLSCA     string   `env:"CONTROL_TLS_CA"`
+	ControlAllow     []string `env:"CONTROL_ALLOW"`
+	ProcessorAddress string   `env:"PROCESSOR_ADDRESS"` // empty: a Unix socket in the data directory
+	NodeID           string   `env:"BRICKS_NODE_ID"`    // empty: the role and the host's name
+	WithEnvoy        bool     `env:"BRICKS_WITH_ENVOY"` // of the role processor
+
 	EnvoyPath        string   `env:"ENVOY_PATH"`
 	EnvoyConcurrency int      `env:"ENVOY_CONCURRENCY"` // worker threads; 0: one a core
 	AllowUpstream    []string `env:"ALLOWED_PRIVATE_UPSTREAMS"`

@@ -8,7 +8,7 @@ import (
 
 // startLimits makes the limiter, and watches what it counts.
 func (s *system) startLimits(context.Context) error {
-	l := ledger{s.spool, s.db}
+	l := ledger{s.spool, s.spend}
 	s.limiter = memory.New(l, nil)
 	w := newLedgerWatch(s.limiter, l, s.logger, s.registry)
 	s.onStop(s.workers.start("ledger watch", w.run))

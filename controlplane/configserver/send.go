@@ -26,6 +26,7 @@ type work struct {
 	settings map[string]bool
 	users    []endUser
 	mark     uint64 // up to which changes are in it; 0: some are left for later
+	all      bool   // nothing is left for later
 }
 
 // take moves work out of the dirty sets: changes before answers.
@@ -47,6 +48,7 @@ func (x *stream) take() work {
 	w.users = x.takeUsers()
 	if len(x.dirtyKeys) == 0 && len(x.dirtyUsers) == 0 {
 		w.mark = x.marked
+		w.all = len(x.asked) == 0
 	}
 	return w
 }
@@ -95,7 +97,7 @@ func (x *stream) send(ctx context.Context, g configv1.ConfigDiscovery_StreamServ
 		nonce++
 		u.Nonce = nonce
 		x.mu.Lock()
-		x.sentMarks[nonce] = w.mark
+		x.unacked[nonce] = sent{w.mark, w.all, time.Now()}
 		x.mu.Unlock()
 		if err := g.Send(u); err != nil {
 			return err
@@ -121,14 +123,14 @@ func (x *stream) retryLater(ctx context.Context) error {
 // update reads what w names as it is now, but for the end users that are left
 // over for the next update.
 func (x *stream) update(ctx context.Context, w work) (u *configv1.ConfigUpdate, left []endUser, err error) {
-	revision, err := x.s.store.Revision(ctx)
+	revision, err := x.s.Store.Revision(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read revision: %w", err)
 	}
 	u = &configv1.ConfigUpdate{Revision: revision}
 	settings := w.settings
 	for stored, presented := range w.keys {
-		key, until, err := x.s.store.KeyByDigest(ctx, stored)
+		key, until, err := x.s.Store.KeyByDigest(ctx, stored)
 		switch {
 		case gateway.KindOf(err) == gateway.NotFound:
 			u.AbsentKeys = append(u.AbsentKeys, presented[:])
@@ -163,7 +165,7 @@ func (x *stream) addSettings(ctx context.Context, u *configv1.ConfigUpdate, want
 		x.usedSettings[id] = true
 	}
 	x.mu.Unlock()
-	settings, err := x.s.store.Settings(ctx, ids)
+	settings, err := x.s.Store.Settings(ctx, ids)
 	if err != nil {
 		return fmt.Errorf("read settings: %w", err)
 	}

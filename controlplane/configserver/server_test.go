@@ -94,6 +94,7 @@ type fixture struct {
 	store  *memory
 	ring   *secrets.Keyring
 	server *Server
+	conn   *grpc.ClientConn
 	stream configv1.ConfigDiscovery_StreamClient
 	got    chan *configv1.ConfigUpdate
 }
@@ -105,7 +106,7 @@ func setup(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{t: t, store: newMemory(), ring: ring, got: make(chan *configv1.ConfigUpdate)}
-	f.server = New(f.store, ring, slog.New(slog.DiscardHandler))
+	f.server = New(Options{Store: f.store, Keyring: ring}, slog.New(slog.DiscardHandler))
 	l := bufconn.Listen(1 << 20)
 	g := grpc.NewServer(grpc.MaxRecvMsgSize(64 << 20))
 	f.server.Register(g)
@@ -118,6 +119,7 @@ func setup(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
+	f.conn = conn
 	ctx, cancel := context.WithCancel(context.Background())
 	if f.stream, err = configv1.NewConfigDiscoveryClient(conn).Stream(ctx); err != nil {
 		t.Fatal(err)

@@ -117,7 +117,7 @@ func (x *stream) addUsers(ctx context.Context, u *configv1.ConfigUpdate, endUser
 		if size > maxUsersSize {
 			return endUsers[i:], nil
 		}
-		users, err := x.s.store.MatchingUsers(ctx, e.userID, e.keyID, e.tagList(), maxMatches+1)
+		users, err := x.s.Store.MatchingUsers(ctx, e.userID, e.keyID, e.tagList(), maxMatches+1)
 		if err != nil {
 			return nil, fmt.Errorf("match users: %w", err)
 		}

@@ -48,7 +48,7 @@ func TestBigUploadNeedsLittleMemory(t *testing.T) {
 			r.ContentLength = int64(len(whole)) + size
 		}
 		pids := []int{e.PID(), e.EnvoyPID()}
-		before := memory(t, pids, "VmRSS")
+		before := memoryOf(t, pids, "VmRSS")
 		for _, pid := range pids { // 5 sets the peak back
 			if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0o600); err != nil {
 				t.Skipf("the peak cannot be set back: %v", err)
@@ -63,7 +63,7 @@ func TestBigUploadNeedsLittleMemory(t *testing.T) {
 		if resp.StatusCode != http.StatusOK || err != nil || !strings.Contains(string(b), strconv.Itoa(size)) {
 			t.Fatalf("got %d %s, %v", resp.StatusCode, b, err)
 		}
-		grown := memory(t, pids, "VmHWM") - before
+		grown := memoryOf(t, pids, "VmHWM") - before
 		t.Logf("measured: an upload of 100 MiB (length told: %v) made Envoy and the gateway grow by %d KiB at most", told, grown)
 		if grown > 50_000 {
 			t.Errorf("grew by %d KiB, want at most 50000", grown)
@@ -79,8 +79,8 @@ func TestBigUploadNeedsLittleMemory(t *testing.T) {
 	}
 }
 
-// memory sums a line of the processes' status up, in KiB.
-func memory(t *testing.T, pids []int, name string) (sum int) {
+// memoryOf sums a line of the processes' status up, in KiB.
+func memoryOf(t *testing.T, pids []int, name string) (sum int) {
 	t.Helper()
 	for _, pid := range pids {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

@@ -196,3 +196,33 @@ func (e *env) accounts(t *testing.T, event string) map[string]int64 {
 	}
 	return accounts
 }
+
+// A user's limits count over all keys, beside the keys' own; those of end users
+// without an object count for each key by itself.
+func TestUsersAreLimited(t *testing.T) {
+	e := newEnv(t, testenv.Options{Env: []string{"DEFAULT_USER_RATE_LIMIT_OVER_TIME=1", "DEFAULT_USER_RATE_LIMIT_UNIT=d"}})
+	one, two := e.newKey(testenv.Object{"tags": []string{"org"}}), e.newKey(testenv.Object{"tags": []string{"org"}})
+	e.newUser(testenv.Object{"userId": "spike", "tags": []string{"org"}, "rateLimitOverTime": 2, "rateLimitUnit": "d"})
+	e.newUser(testenv.Object{"userId": "faye", "keyIds": []string{one.ID}, "costLimitInUsd": 0.0000001})
+	for i, c := range []struct {
+		key    testenv.Key
+		user   string
+		status int
+		code   string
+	}{
+		{one, "spike", 200, ""},
+		{two, "spike", 200, ""},
+		{one, "spike", 429, "rate_limit_exceeded"},
+		{two, "spike", 429, "rate_limit_exceeded"},
+		{one, "guest", 200, ""},
+		{one, "guest", 429, "rate_limit_exceeded"},
+		{two, "guest", 200, ""},
+		{one, "faye", 429, "insufficient_quota"},
+		{two, "faye", 200, ""},
+	} {
+		a := e.post(t, chat, by(c.user), bearer(c.key)...)
+		if a.status != c.status || !strings.Contains(string(a.body), c.code) {
+			t.Errorf("request %d, by %s: got %v, want %d %s", i, c.user, a, c.status, c.code)
+		}
+	}
+}

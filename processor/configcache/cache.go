@@ -9,6 +9,7 @@ package configcache
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"maps"
 	"sync"
@@ -36,6 +37,10 @@ type Setting struct {
 // then costs bounded memory, and one question to the control plane each.
 const maxAbsent = 10_000
 
+// maxKnown is how many keys are remembered, the latest learned. With maxAbsent it
+// stays below what the control plane lets one stream follow.
+const maxKnown = 80_000
+
 // Options configures a Cache. Conn and NodeID are required.
 type Options struct {
 	NodeID string
@@ -47,7 +52,10 @@ type Options struct {
 	// MaxEndUsers is how many end users are remembered, whether or not users match
 	// them; 50,000 if 0. Clients choose the names, so there is no end to them.
 	MaxEndUsers int
-	Logger      *slog.Logger
+	// CountsInProcess says that limits are counted in this process, so that no
+	// second one may do so: the control plane refuses one of them.
+	CountsInProcess bool
+	Logger          *slog.Logger
 }
 
 // Cache is safe for concurrent use. Run must be running for lookups of new keys
@@ -59,13 +67,17 @@ type Cache struct {
 	users    userMemory
 	outbox   chan *configv1.ConfigRequest
 
+	instance    string
+	maxKnown    int
 	connected   atomic.Bool
+	displaced   atomic.Bool   // another processor counts in its process now
 	ready       chan struct{} // closed at the first connection
 	readyOnce   sync.Once
 	lastContact atomic.Int64 // Unix nanoseconds
 
 	mu     sync.Mutex
 	absent []Digest      // oldest first
+	known  []Digest      // oldest first
 	epoch  atomic.Uint64 // written under mu; counts streams: what an older stream said never outlives a newer answer
 
 	keyQuestions  questions[Digest]
@@ -96,6 +108,8 @@ func New(o Options) *Cache {
 		ready:         make(chan struct{}),
 		keyQuestions:  newQuestions[Digest](),
 		userQuestions: newQuestions[endUser](),
+
+		instance: rand.Text(), maxKnown: maxKnown,
 	}
 	c.settings.Store(&map[string]*Setting{})
 	return c
@@ -106,6 +120,17 @@ func (c *Cache) Ready() <-chan struct{} { return c.ready }
 
 // Connected reports whether the config stream is up now.
 func (c *Cache) Connected() bool { return c.connected.Load() }
+
+// Check says why known keys are not served now; nil when they are.
+func (c *Cache) Check() error {
+	if c.displaced.Load() {
+		return unavailable("another processor counts limits in this one's place")
+	}
+	if !c.connected.Load() && time.Since(time.Unix(0, c.lastContact.Load())) > c.o.StaleAfter {
+		return unavailable("the gateway's configuration is too old to be trusted")
+	}
+	return nil
+}
 
 // unavailable is answered while the control plane cannot be asked: never "no
 // such key", which would send a good key's holder away.
@@ -123,20 +148,13 @@ func (c *Cache) Key(ctx context.Context, d Digest) (*gateway.Key, error) {
 			return nil, err
 		}
 	}
-	if c.tooOld() {
-		return nil, errTooOld
+	if err := c.Check(); err != nil {
+		return nil, err
 	}
 	if e.key == nil {
 		return nil, &gateway.Error{Kind: gateway.Unauthorized, Message: "no such key"}
 	}
 	return e.key, nil
-}
-
-var errTooOld = unavailable("the gateway's configuration is too old to be trusted")
-
-// tooOld reports whether the control plane has been away for too long.
-func (c *Cache) tooOld() bool {
-	return !c.connected.Load() && time.Since(time.Unix(0, c.lastContact.Load())) > c.o.StaleAfter
 }
 
 func (c *Cache) lookup(d Digest) (*entry, bool) {
@@ -214,8 +232,10 @@ func (c *Cache) applySettings(u *configv1.ConfigUpdate) {
 // put stores e unless something newer is known: a late answer to a lookup never
 // revives a key that was revoked or removed meanwhile.
 func (c *Cache) put(d Digest, e *entry) {
+	isNew := true
 	if v, ok := c.keys.Load(d); ok {
 		old := v.(*entry)
+		isNew = old.key == nil
 		if old.epoch == e.epoch && old.revision > e.revision {
 			return
 		}
@@ -226,17 +246,20 @@ func (c *Cache) put(d Digest, e *entry) {
 		delete(c.keyQuestions.pending, d)
 	}
 	if e.key == nil {
-		c.remember(d)
+		c.remember(&c.absent, d, maxAbsent)
+	} else if isNew {
+		c.remember(&c.known, d, c.maxKnown)
 	}
 }
 
-// remember bounds the number of absent keys that are followed.
-func (c *Cache) remember(d Digest) {
-	c.absent = append(c.absent, d)
-	for len(c.absent) > maxAbsent {
-		oldest := c.absent[0]
-		c.absent = c.absent[1:]
-		if v, ok := c.keys.Load(oldest); ok && v.(*entry).key == nil {
+// remember adds d to absent or known, and forgets the oldest there beyond limit:
+// they are followed no more, and asked for when they are presented again.
+func (c *Cache) remember(list *[]Digest, d Digest, limit int) {
+	*list = append(*list, d)
+	for len(*list) > limit {
+		oldest := (*list)[0]
+		*list = (*list)[1:]
+		if v, ok := c.keys.Load(oldest); ok && (v.(*entry).key == nil) == (list == &c.absent) {
 			c.keys.Delete(oldest)
 			c.send(&configv1.ConfigRequest{UnsubscribeKeys: [][]byte{oldest[:]}})
 		}

@@ -47,6 +47,9 @@ func (c *controlPlane) Stream(g configv1.ConfigDiscovery_StreamServer) error {
 
 func (c *controlPlane) serve(g configv1.ConfigDiscovery_StreamServer) error {
 	nonce := uint64(0)
+	if err := g.SendHeader(nil); err != nil {
+		return err
+	}
 	for {
 		r, err := g.Recv()
 		if err != nil {

@@ -39,6 +39,17 @@ func (qs *questions[K]) reopen(subscribe func(K)) {
 	}
 }
 
+// open calls subscribe for what nobody asked on this stream. The caller holds
+// Cache.mu.
+func (qs *questions[K]) open(subscribe func(K)) {
+	for k, q := range qs.pending {
+		if !q.open {
+			q.open = true
+			subscribe(k)
+		}
+	}
+}
+
 // ask subscribes to k by request and waits for the first answer, after which
 // known is true. Callers that ask for the same k share one question. The error
 // is of kind Unavailable.
@@ -51,10 +62,21 @@ func ask[K comparable](ctx context.Context, c *Cache, qs *questions[K], k K, kno
 	case <-ctx.Done():
 		return unavailable("too much that is unknown is being looked up")
 	}
+	for !once(ctx, c, qs, k, known, request) {
+		if ctx.Err() != nil {
+			return unavailable("the control plane does not answer")
+		}
+		// Answered, and forgotten again before we looked: many others came.
+	}
+	return nil
+}
+
+// once asks once and reports whether k is known then.
+func once[K comparable](ctx context.Context, c *Cache, qs *questions[K], k K, known func() bool, request func() *configv1.ConfigRequest) bool {
 	c.mu.Lock()
 	if known() { // answered while we waited
 		c.mu.Unlock()
-		return nil
+		return true
 	}
 	q, asked := qs.pending[k]
 	if !asked {
@@ -70,14 +92,12 @@ func ask[K comparable](ctx context.Context, c *Cache, qs *questions[K], k K, kno
 	}
 	select {
 	case <-q.done:
-		if known() {
-			return nil
-		}
+		return known()
 	case <-ctx.Done():
 		c.mu.Lock()
 		q.open = false // the question may be lost: the next caller asks again
 		q.waiting--
 		c.mu.Unlock()
+		return false
 	}
-	return unavailable("the control plane does not answer")
 }

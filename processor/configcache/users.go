@@ -59,8 +59,8 @@ func (c *Cache) Users(ctx context.Context, key *gateway.Key, name string) ([]*ga
 			return nil, err
 		}
 	}
-	if c.tooOld() {
-		return nil, errTooOld
+	if err := c.Check(); err != nil {
+		return nil, err
 	}
 	if m.tooMany {
 		return nil, &gateway.Error{Kind: gateway.Forbidden, Message: "too many users match"}

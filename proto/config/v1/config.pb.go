@@ -41,8 +41,14 @@ type ConfigRequest struct {
 	SubscribeUsers []*EndUser `protobuf:"bytes,5,rep,name=subscribe_users,json=subscribeUsers,proto3" json:"subscribe_users,omitempty"`
 	// End users that it no longer follows.
 	UnsubscribeUsers []*EndUser `protobuf:"bytes,6,rep,name=unsubscribe_users,json=unsubscribeUsers,proto3" json:"unsubscribe_users,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// This processor counts limits in its own process; in the first request of a
+	// stream. Only one such processor may be connected at a time: another one's
+	// stream ends with FAILED_PRECONDITION.
+	CountsInProcess bool `protobuf:"varint,7,opt,name=counts_in_process,json=countsInProcess,proto3" json:"counts_in_process,omitempty"`
+	// Random, the same over all streams of one process; in the first request.
+	Instance      string `protobuf:"bytes,8,opt,name=instance,proto3" json:"instance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConfigRequest) Reset() {
@@ -115,6 +121,20 @@ func (x *ConfigRequest) GetUnsubscribeUsers() []*EndUser {
 		return x.UnsubscribeUsers
 	}
 	return nil
+}
+
+func (x *ConfigRequest) GetCountsInProcess() bool {
+	if x != nil {
+		return x.CountsInProcess
+	}
+	return false
+}
+
+func (x *ConfigRequest) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
 }
 
 // An end user as requests name it, with what of their key counts for matching.
@@ -906,14 +926,16 @@ var File_proto_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\x1cproto/config/v1/config.proto\x12\x10bricks.config.v1\"\xa3\x02\n" +
+	"\x1cproto/config/v1/config.proto\x12\x10bricks.config.v1\"\xeb\x02\n" +
 	"\rConfigRequest\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12%\n" +
 	"\x0esubscribe_keys\x18\x02 \x03(\fR\rsubscribeKeys\x12)\n" +
 	"\x10unsubscribe_keys\x18\x03 \x03(\fR\x0funsubscribeKeys\x12\x1b\n" +
 	"\tack_nonce\x18\x04 \x01(\x04R\backNonce\x12B\n" +
 	"\x0fsubscribe_users\x18\x05 \x03(\v2\x19.bricks.config.v1.EndUserR\x0esubscribeUsers\x12F\n" +
-	"\x11unsubscribe_users\x18\x06 \x03(\v2\x19.bricks.config.v1.EndUserR\x10unsubscribeUsers\"M\n" +
+	"\x11unsubscribe_users\x18\x06 \x03(\v2\x19.bricks.config.v1.EndUserR\x10unsubscribeUsers\x12*\n" +
+	"\x11counts_in_process\x18\a \x01(\bR\x0fcountsInProcess\x12\x1a\n" +
+	"\binstance\x18\b \x01(\tR\binstance\"M\n" +
 	"\aEndUser\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x12\n" +

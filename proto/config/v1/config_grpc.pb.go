@@ -30,7 +30,9 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type ConfigDiscoveryClient interface {
-	// One stream a processor. The first request names the node.
+	// One stream a processor. The first request names the node; the answer's
+	// headers come when the stream is accepted. A processor that no longer serves
+	// anybody closes its side of the stream, and is then forgotten.
 	Stream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ConfigRequest, ConfigUpdate], error)
 }
 
@@ -59,7 +61,9 @@ type ConfigDiscovery_StreamClient = grpc.BidiStreamingClient[ConfigRequest, Conf
 // All implementations must embed UnimplementedConfigDiscoveryServer
 // for forward compatibility.
 type ConfigDiscoveryServer interface {
-	// One stream a processor. The first request names the node.
+	// One stream a processor. The first request names the node; the answer's
+	// headers come when the stream is accepted. A processor that no longer serves
+	// anybody closes its side of the stream, and is then forgotten.
 	Stream(grpc.BidiStreamingServer[ConfigRequest, ConfigUpdate]) error
 	mustEmbedUnimplementedConfigDiscoveryServer()
 }
