@@ -33,7 +33,7 @@ func Parse(data []byte) (*Table, error) {
 	t := &Table{prices: make(map[string]*Price, 5000)}
 	var bad error
 	err := jsonscan.Object(data, func(m jsonscan.Member) bool {
-		p, err := parsePrice(m.Value)
+		p, err := parsePrice(m.Name, m.Value, false)
 		if err != nil {
 			bad = fmt.Errorf("price of %s: %w", m.Name, err)
 			return false
@@ -53,15 +53,23 @@ func Parse(data []byte) (*Table, error) {
 // a date suffix (-2024-08-06, -20250929). ok is false when there is none: such
 // a model is unpriced, which is not the same as free.
 func (t *Table) Lookup(provider, model string) (p *Price, ok bool) {
+	_, p, ok = t.find(provider, model)
+	return p, ok
+}
+
+// find is Lookup that also tells the name in the list.
+func (t *Table) find(provider, model string) (name string, p *Price, ok bool) {
 	for _, name := range [...]string{model, withoutDate(model)} {
-		if p, ok = t.prices[provider+"/"+name]; ok {
-			return p, true
+		if provider != "" {
+			if p, ok = t.prices[provider+"/"+name]; ok {
+				return provider + "/" + name, p, true
+			}
 		}
 		if p, ok = t.prices[name]; ok {
-			return p, true
+			return name, p, true
 		}
 	}
-	return nil, false
+	return "", nil, false
 }
 
 // withoutDate cuts a trailing -YYYY-MM-DD or -YYYYMMDD off.
