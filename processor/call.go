@@ -21,6 +21,8 @@ type call struct {
 	streamOptions jsonscan.Member
 	includeUsage  jsonscan.Member // of stream_options
 	usageAsked    bool            // the client itself asked for usage in the stream
+
+	billing
 }
 
 const maxOutput = math.MaxInt32
@@ -47,7 +49,7 @@ func readCall(body []byte, e *provider.Endpoint) (call, *refusal) {
 	if c.model == "" {
 		return c, invalid("model is required", "model")
 	}
-	c.opaque = holdsMedia(body)
+	c.opaque = c.opaque || holdsMedia(body)
 	return c, nil
 }
 
@@ -86,6 +88,7 @@ func (c *call) readMember(m jsonscan.Member, e *provider.Endpoint, fail func(par
 		}
 	default:
 		c.readBounds(m, e, fail)
+		c.readBilling(m, e, fail)
 	}
 }
 

@@ -173,18 +173,18 @@ func (x *exchange) reserve() *refusal {
 	request := limit.Request{ID: x.event.ID, Key: x.key, Bounded: true}
 	x.event.PriceStatus = gateway.Free
 	if x.match.Endpoint.Meter != provider.MeterNone {
-		price, priced := x.s.o.Prices.Lookup(x.match.Provider.Name, x.call.model)
+		price, priced := x.findPrice("")
 		switch {
-		case hasCostLimit(x.key) && !priced:
+		case hasCostLimit(x.key) && !priced && !x.s.o.Prices.AllowUnknown():
 			return &refusal{
 				http.StatusForbidden, "cost_not_boundable",
 				"model " + clip(x.call.model) + " has no known price, and this key has a cost limit", "model", 0, nil,
 			}
-		case hasCostLimit(x.key):
-			request.Cost, request.Bounded = x.call.bound(price, x.match.Endpoint)
+		case hasCostLimit(x.key) && priced:
+			request.Cost, request.Bounded = x.call.bound(price.Price, x.match.Endpoint)
 			x.event.Cost, x.event.PriceStatus = request.Cost, gateway.Priced
 		case priced:
-			x.event.Cost, x.event.PriceStatus = price.Cost(gateway.Usage{InputTokens: x.call.estimatedInput()}), gateway.Priced
+			x.event.Cost, x.event.PriceStatus = price.Cost(gateway.Usage{InputTokens: x.call.estimatedInput()}, x.call.terms()), gateway.Priced
 		default:
 			x.event.PriceStatus = gateway.Unpriced
 		}
@@ -217,18 +217,10 @@ func (c *call) bound(p *pricing.Price, e *provider.Endpoint) (cost gateway.NanoU
 		bounded = bounded && output > 0
 		output *= c.factor
 	}
-	// Writing input to a cache and reasoning cost more than plain tokens with
-	// some models: the dearest reading of the same tokens is the bound.
-	u := gateway.Usage{InputTokens: input, OutputTokens: output}
-	cost = p.Cost(u)
-	for _, dearer := range []gateway.Usage{
-		{InputTokens: input, CacheWrite5mTokens: input, OutputTokens: output},
-		{InputTokens: input, CacheWrite1hTokens: input, OutputTokens: output},
-		{InputTokens: input, OutputTokens: output, ReasoningTokens: output},
-	} {
-		cost = max(cost, p.Cost(dearer))
-	}
-	return cost, bounded
+	// What the provider's tools find is input of another round.
+	input *= 1 + c.searches
+	cost, known := p.BoundUsage(gateway.Usage{InputTokens: input, OutputTokens: output, WebSearches: c.searches}, c.terms())
+	return cost, bounded && known && !c.unboundable
 }
 
 // maxStoredBody bounds a body kept with an event.

@@ -31,20 +31,49 @@ func Names(params map[string]string, responseModel, requestModel string) []strin
 	return []string{responseModel, MappedModel(params, requestModel), requestModel}
 }
 
-// ImageNames are the names of an image model in the price list, which has some
-// by quality and size ("hd/1024-x-1024/dall-e-3"), best first. size is as
-// requests spell it: "1024x1024".
-func ImageNames(model, quality, size string) []string {
-	var names []string
-	if w, h, ok := strings.Cut(size, "x"); ok {
-		size = w + "-x-" + h + "/"
-		if quality != "" {
-			names = append(names, quality+"/"+size+model)
+// What the list has prices of images by, for requests that leave the choice to
+// the provider.
+var (
+	imageQualities = []string{"", "low", "medium", "high", "standard", "hd"}
+	imageSizes     = []string{"256x256", "512x512", "1024x1024", "1024x1536", "1536x1024", "1024x1792", "1792x1024"}
+)
+
+// ImageAt is PriceAt for an image of a quality and size as requests spell them
+// ("hd", "1024x1024"); for one that is empty or "auto" the dearest holds.
+// Found.Model is then the name with both, as in "hd/1024-x-1024/dall-e-3".
+func (b *Book) ImageAt(q Query, quality, size string) (Found, bool) {
+	for i, model := range q.Models {
+		if model == "" {
+			continue
 		}
-		names = append(names, size+model)
+		if d, ok := b.override(q, model, q.Models[i+1:]); ok {
+			return Found{Price: d.price, Model: model, Override: d.id}, d.price != nil
+		}
+		var most Found
+		for _, s := range choice(size, imageSizes) {
+			for _, w := range choice(quality, imageQualities) {
+				name := strings.Replace(s, "x", "-x-", 1) + "/" + model
+				if w != "" {
+					name = w + "/" + name
+				}
+				listed, p, ok := b.list.find(q.Provider, name)
+				if ok && (most.Price == nil || p.imageRate() > most.imageRate()) {
+					most = Found{Price: p, Model: name, Listed: listed}
+				}
+			}
+		}
+		if most.Price != nil {
+			return most, true
+		}
 	}
-	if quality != "" {
-		names = append(names, quality+"/"+model)
+	return b.PriceAt(q)
+}
+
+func (p *Price) imageRate() int64 { return pick(p.schedules[0].bands, 0)[image] }
+
+func choice(wanted string, all []string) []string {
+	if wanted == "" || wanted == "auto" {
+		return all
 	}
-	return append(names, model)
+	return []string{wanted}
 }

@@ -111,8 +111,11 @@ type ConfigUpdate struct {
 	AbsentKeys [][]byte `protobuf:"bytes,5,rep,name=absent_keys,json=absentKeys,proto3" json:"absent_keys,omitempty"`
 	// Ids of settings that no longer exist, as of revision.
 	RemovedSettings []string `protobuf:"bytes,6,rep,name=removed_settings,json=removedSettings,proto3" json:"removed_settings,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Prices other than the list's; in the first update of a stream and whenever
+	// they change, in full. They hold for the keys of the same update.
+	Prices        *Prices `protobuf:"bytes,15,opt,name=prices,proto3" json:"prices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConfigUpdate) Reset() {
@@ -187,6 +190,145 @@ func (x *ConfigUpdate) GetRemovedSettings() []string {
 	return nil
 }
 
+func (x *ConfigUpdate) GetPrices() *Prices {
+	if x != nil {
+		return x.Prices
+	}
+	return nil
+}
+
+type Prices struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Overrides []*PriceOverride       `protobuf:"bytes,1,rep,name=overrides,proto3" json:"overrides,omitempty"`
+	// "deny", "allow", or empty: not set.
+	UnknownPricePolicy string `protobuf:"bytes,2,opt,name=unknown_price_policy,json=unknownPricePolicy,proto3" json:"unknown_price_policy,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *Prices) Reset() {
+	*x = Prices{}
+	mi := &file_proto_config_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Prices) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Prices) ProtoMessage() {}
+
+func (x *Prices) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_config_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Prices.ProtoReflect.Descriptor instead.
+func (*Prices) Descriptor() ([]byte, []int) {
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Prices) GetOverrides() []*PriceOverride {
+	if x != nil {
+		return x.Overrides
+	}
+	return nil
+}
+
+func (x *Prices) GetUnknownPricePolicy() string {
+	if x != nil {
+		return x.UnknownPricePolicy
+	}
+	return ""
+}
+
+type PriceOverride struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty: for all settings.
+	SettingId string `protobuf:"bytes,2,opt,name=setting_id,json=settingId,proto3" json:"setting_id,omitempty"`
+	Model     string `protobuf:"bytes,3,opt,name=model,proto3" json:"model,omitempty"`
+	// Unix seconds.
+	EffectiveFrom int64 `protobuf:"varint,4,opt,name=effective_from,json=effectiveFrom,proto3" json:"effective_from,omitempty"`
+	// A JSON object of prices, as the store has it.
+	Prices        string `protobuf:"bytes,5,opt,name=prices,proto3" json:"prices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PriceOverride) Reset() {
+	*x = PriceOverride{}
+	mi := &file_proto_config_v1_config_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PriceOverride) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PriceOverride) ProtoMessage() {}
+
+func (x *PriceOverride) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_config_v1_config_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PriceOverride.ProtoReflect.Descriptor instead.
+func (*PriceOverride) Descriptor() ([]byte, []int) {
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *PriceOverride) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PriceOverride) GetSettingId() string {
+	if x != nil {
+		return x.SettingId
+	}
+	return ""
+}
+
+func (x *PriceOverride) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *PriceOverride) GetEffectiveFrom() int64 {
+	if x != nil {
+		return x.EffectiveFrom
+	}
+	return 0
+}
+
+func (x *PriceOverride) GetPrices() string {
+	if x != nil {
+		return x.Prices
+	}
+	return ""
+}
+
 type Key struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// SHA-256 of the key's secret, as subscribed. 32 bytes.
@@ -221,7 +363,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[2]
+	mi := &file_proto_config_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -233,7 +375,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[2]
+	mi := &file_proto_config_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -246,7 +388,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Key) GetDigest() []byte {
@@ -420,7 +562,7 @@ type PathRule struct {
 
 func (x *PathRule) Reset() {
 	*x = PathRule{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[3]
+	mi := &file_proto_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -432,7 +574,7 @@ func (x *PathRule) String() string {
 func (*PathRule) ProtoMessage() {}
 
 func (x *PathRule) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[3]
+	mi := &file_proto_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -445,7 +587,7 @@ func (x *PathRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathRule.ProtoReflect.Descriptor instead.
 func (*PathRule) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PathRule) GetPath() string {
@@ -484,7 +626,7 @@ type ProviderSetting struct {
 
 func (x *ProviderSetting) Reset() {
 	*x = ProviderSetting{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[4]
+	mi := &file_proto_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -496,7 +638,7 @@ func (x *ProviderSetting) String() string {
 func (*ProviderSetting) ProtoMessage() {}
 
 func (x *ProviderSetting) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[4]
+	mi := &file_proto_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -509,7 +651,7 @@ func (x *ProviderSetting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProviderSetting.ProtoReflect.Descriptor instead.
 func (*ProviderSetting) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ProviderSetting) GetId() string {
@@ -584,7 +726,7 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12%\n" +
 	"\x0esubscribe_keys\x18\x02 \x03(\fR\rsubscribeKeys\x12)\n" +
 	"\x10unsubscribe_keys\x18\x03 \x03(\fR\x0funsubscribeKeys\x12\x1b\n" +
-	"\tack_nonce\x18\x04 \x01(\x04R\backNonce\"\xf6\x01\n" +
+	"\tack_nonce\x18\x04 \x01(\x04R\backNonce\"\xa8\x02\n" +
 	"\fConfigUpdate\x12\x14\n" +
 	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12=\n" +
@@ -592,7 +734,18 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\x04keys\x18\x04 \x03(\v2\x15.bricks.config.v1.KeyR\x04keys\x12\x1f\n" +
 	"\vabsent_keys\x18\x05 \x03(\fR\n" +
 	"absentKeys\x12)\n" +
-	"\x10removed_settings\x18\x06 \x03(\tR\x0fremovedSettings\"\xd6\x06\n" +
+	"\x10removed_settings\x18\x06 \x03(\tR\x0fremovedSettings\x120\n" +
+	"\x06prices\x18\x0f \x01(\v2\x18.bricks.config.v1.PricesR\x06prices\"y\n" +
+	"\x06Prices\x12=\n" +
+	"\toverrides\x18\x01 \x03(\v2\x1f.bricks.config.v1.PriceOverrideR\toverrides\x120\n" +
+	"\x14unknown_price_policy\x18\x02 \x01(\tR\x12unknownPricePolicy\"\x93\x01\n" +
+	"\rPriceOverride\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
+	"\n" +
+	"setting_id\x18\x02 \x01(\tR\tsettingId\x12\x14\n" +
+	"\x05model\x18\x03 \x01(\tR\x05model\x12%\n" +
+	"\x0eeffective_from\x18\x04 \x01(\x03R\reffectiveFrom\x12\x16\n" +
+	"\x06prices\x18\x05 \x01(\tR\x06prices\"\xd6\x06\n" +
 	"\x03Key\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x1a\n" +
@@ -652,27 +805,31 @@ func file_proto_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_proto_config_v1_config_proto_rawDescData
 }
 
-var file_proto_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_proto_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_proto_config_v1_config_proto_goTypes = []any{
 	(*ConfigRequest)(nil),   // 0: bricks.config.v1.ConfigRequest
 	(*ConfigUpdate)(nil),    // 1: bricks.config.v1.ConfigUpdate
-	(*Key)(nil),             // 2: bricks.config.v1.Key
-	(*PathRule)(nil),        // 3: bricks.config.v1.PathRule
-	(*ProviderSetting)(nil), // 4: bricks.config.v1.ProviderSetting
-	nil,                     // 5: bricks.config.v1.ProviderSetting.ParamsEntry
+	(*Prices)(nil),          // 2: bricks.config.v1.Prices
+	(*PriceOverride)(nil),   // 3: bricks.config.v1.PriceOverride
+	(*Key)(nil),             // 4: bricks.config.v1.Key
+	(*PathRule)(nil),        // 5: bricks.config.v1.PathRule
+	(*ProviderSetting)(nil), // 6: bricks.config.v1.ProviderSetting
+	nil,                     // 7: bricks.config.v1.ProviderSetting.ParamsEntry
 }
 var file_proto_config_v1_config_proto_depIdxs = []int32{
-	4, // 0: bricks.config.v1.ConfigUpdate.settings:type_name -> bricks.config.v1.ProviderSetting
-	2, // 1: bricks.config.v1.ConfigUpdate.keys:type_name -> bricks.config.v1.Key
-	3, // 2: bricks.config.v1.Key.allowed_paths:type_name -> bricks.config.v1.PathRule
-	5, // 3: bricks.config.v1.ProviderSetting.params:type_name -> bricks.config.v1.ProviderSetting.ParamsEntry
-	0, // 4: bricks.config.v1.ConfigDiscovery.Stream:input_type -> bricks.config.v1.ConfigRequest
-	1, // 5: bricks.config.v1.ConfigDiscovery.Stream:output_type -> bricks.config.v1.ConfigUpdate
-	5, // [5:6] is the sub-list for method output_type
-	4, // [4:5] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	6, // 0: bricks.config.v1.ConfigUpdate.settings:type_name -> bricks.config.v1.ProviderSetting
+	4, // 1: bricks.config.v1.ConfigUpdate.keys:type_name -> bricks.config.v1.Key
+	2, // 2: bricks.config.v1.ConfigUpdate.prices:type_name -> bricks.config.v1.Prices
+	3, // 3: bricks.config.v1.Prices.overrides:type_name -> bricks.config.v1.PriceOverride
+	5, // 4: bricks.config.v1.Key.allowed_paths:type_name -> bricks.config.v1.PathRule
+	7, // 5: bricks.config.v1.ProviderSetting.params:type_name -> bricks.config.v1.ProviderSetting.ParamsEntry
+	0, // 6: bricks.config.v1.ConfigDiscovery.Stream:input_type -> bricks.config.v1.ConfigRequest
+	1, // 7: bricks.config.v1.ConfigDiscovery.Stream:output_type -> bricks.config.v1.ConfigUpdate
+	7, // [7:8] is the sub-list for method output_type
+	6, // [6:7] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_proto_config_v1_config_proto_init() }
@@ -686,7 +843,7 @@ func file_proto_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_config_v1_config_proto_rawDesc), len(file_proto_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
