@@ -18,8 +18,8 @@ import (
 	"github.com/bricks-gateway/bricks/controlplane"
 	"github.com/bricks-gateway/bricks/controlplane/xds"
 	"github.com/bricks-gateway/bricks/envoy"
+	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit/memory"
-	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/processor"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
@@ -78,6 +78,7 @@ func (s *system) startProcessor(ctx context.Context) error {
 	s.onStopTry("close config stream", conn.Close)
 	cache := configcache.New(configcache.Options{
 		NodeID: nodeID("processor"), Conn: conn, StaleAfter: s.config.StaleMaxAge, Logger: s.logger,
+		UnknownPrice: gateway.UnknownPricePolicy(s.config.UnknownPrice),
 	})
 	s.onStop(s.workers.start("config stream", cache.Run))
 
@@ -85,7 +86,7 @@ func (s *system) startProcessor(ctx context.Context) error {
 		Config:     cache,
 		Spool:      s.spool,
 		Limiter:    memory.New(ledger{s.spool, s.db}, nil),
-		Prices:     pricing.Default(),
+		Prices:     cache,
 		Logger:     s.logger,
 		Registerer: s.registry,
 		Strict:     s.config.Privacy == "strict",

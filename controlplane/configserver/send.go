@@ -24,6 +24,7 @@ const maxKeys = 256
 type work struct {
 	keys     map[secrets.Digest]secrets.Digest
 	settings map[string]bool
+	prices   bool
 	mark     uint64 // up to which changes are in it; 0: some are left for later
 }
 
@@ -31,8 +32,8 @@ type work struct {
 func (x *stream) take() work {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	w := work{keys: map[secrets.Digest]secrets.Digest{}, settings: x.dirtySettings}
-	x.dirtySettings = map[string]bool{}
+	w := work{keys: map[secrets.Digest]secrets.Digest{}, settings: x.dirtySettings, prices: x.dirtyPrices}
+	x.dirtySettings, x.dirtyPrices = map[string]bool{}, false
 	for _, set := range []map[secrets.Digest]secrets.Digest{x.dirtyKeys, x.asked} {
 		for d, presented := range set {
 			if len(w.keys) == maxKeys {
@@ -61,6 +62,7 @@ func (x *stream) putBack(w work) {
 	for id := range w.settings {
 		x.dirtySettings[id] = true
 	}
+	x.dirtyPrices = x.dirtyPrices || w.prices
 }
 
 // send is the stream's sender. It returns when ctx ends or the stream breaks.
@@ -117,6 +119,11 @@ func (x *stream) update(ctx context.Context, w work) (*configv1.ConfigUpdate, er
 		return nil, fmt.Errorf("read revision: %w", err)
 	}
 	u := &configv1.ConfigUpdate{Revision: revision}
+	if w.prices {
+		if u.Prices, err = x.prices(ctx); err != nil {
+			return nil, err
+		}
+	}
 	settings := w.settings
 	for stored, presented := range w.keys {
 		key, until, err := x.s.store.KeyByDigest(ctx, stored)
@@ -133,6 +140,25 @@ func (x *stream) update(ctx context.Context, w work) (*configv1.ConfigUpdate, er
 		}
 	}
 	return u, x.addSettings(ctx, u, settings)
+}
+
+// prices reads all overrides and the policy.
+func (x *stream) prices(ctx context.Context) (*configv1.Prices, error) {
+	overrides, err := x.s.store.PriceOverrides(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read price overrides: %w", err)
+	}
+	policy, err := x.s.store.UnknownPricePolicy(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read unknown-price policy: %w", err)
+	}
+	p := &configv1.Prices{UnknownPricePolicy: string(policy)}
+	for _, o := range overrides {
+		p.Overrides = append(p.Overrides, &configv1.PriceOverride{
+			Id: o.ID, SettingId: o.SettingID, Model: o.Model, EffectiveFrom: o.EffectiveFrom.Unix(), Prices: o.Prices,
+		})
+	}
+	return p, nil
 }
 
 func (x *stream) addSettings(ctx context.Context, u *configv1.ConfigUpdate, wanted map[string]bool) error {

@@ -27,6 +27,8 @@ type Store interface {
 	KeyByDigest(ctx context.Context, digest secrets.Digest) (*gateway.Key, time.Time, error)
 	Settings(ctx context.Context, ids []string) ([]*gateway.ProviderSetting, error)
 	Revision(ctx context.Context) (int64, error)
+	PriceOverrides(ctx context.Context) ([]*gateway.PriceOverride, error)
+	UnknownPricePolicy(ctx context.Context) (gateway.UnknownPricePolicy, error)
 }
 
 // Server implements bricks.config.v1.ConfigDiscovery. Safe for concurrent use.

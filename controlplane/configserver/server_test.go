@@ -31,6 +31,7 @@ type memory struct {
 	keys     map[secrets.Digest]*gateway.Key
 	until    map[secrets.Digest]time.Time
 	settings map[string]*gateway.ProviderSetting
+	prices   []*gateway.PriceOverride
 	down     bool
 	hold     chan chan struct{} // when set, a lookup that has read offers a gate and waits for it
 }
@@ -76,6 +77,16 @@ func (m *memory) Settings(_ context.Context, ids []string) (out []*gateway.Provi
 		}
 	}
 	return out, nil
+}
+
+func (m *memory) PriceOverrides(context.Context) ([]*gateway.PriceOverride, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.prices), nil
+}
+
+func (m *memory) UnknownPricePolicy(context.Context) (gateway.UnknownPricePolicy, error) {
+	return gateway.AllowUnknownPrice, nil
 }
 
 // change commits f at a new revision.

@@ -21,6 +21,7 @@ type stream struct {
 	asked         map[secrets.Digest]secrets.Digest // subscribed and not answered yet
 	dirtyKeys     map[secrets.Digest]secrets.Digest // changed since the last answer
 	dirtySettings map[string]bool
+	dirtyPrices   bool              // also before the first update
 	marked        uint64            // counts marks
 	sentMarks     map[uint64]uint64 // by nonce: the mark that an update covers
 	acked         uint64            // the last mark in force
@@ -33,7 +34,8 @@ func newStream(s *Server, node string) *stream {
 		s: s, node: node, wake: make(chan struct{}, 1),
 		followed: map[secrets.Digest]secrets.Digest{}, usedSettings: map[string]bool{},
 		asked: map[secrets.Digest]secrets.Digest{}, dirtyKeys: map[secrets.Digest]secrets.Digest{}, dirtySettings: map[string]bool{},
-		sentMarks: map[uint64]uint64{}, changed: make(chan struct{}),
+		dirtyPrices: true,
+		sentMarks:   map[uint64]uint64{}, changed: make(chan struct{}),
 	}
 }
 
@@ -95,6 +97,9 @@ func (x *stream) mark(changes []store.Change) (mark uint64, touched bool) {
 			x.dirtySettings[c.ID] = true
 			touched = true
 		}
+		if c.Kind == store.KindPrices {
+			x.dirtyPrices, touched = true, true
+		}
 		for _, d := range c.Digests {
 			if presented, ok := x.followed[d]; ok {
 				x.dirtyKeys[d] = presented
@@ -119,6 +124,7 @@ func (x *stream) markAll() (mark uint64, touched bool) {
 	for id := range x.usedSettings {
 		x.dirtySettings[id] = true
 	}
+	x.dirtyPrices = true
 	if touched = len(x.followed) > 0; touched {
 		x.touch()
 	}

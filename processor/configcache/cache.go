@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/pricing"
 	configv1 "github.com/bricks-gateway/bricks/proto/config/v1"
 )
 
@@ -46,7 +47,9 @@ type Options struct {
 	StaleAfter time.Duration
 	// LookupTimeout bounds the wait for an answer about a new key; 2s if 0.
 	LookupTimeout time.Duration
-	Logger        *slog.Logger
+	// UnknownPrice holds while the control plane has none stored; deny if empty.
+	UnknownPrice gateway.UnknownPricePolicy
+	Logger       *slog.Logger
 }
 
 // Cache is safe for concurrent use. Run must be running for lookups of new keys
@@ -55,6 +58,7 @@ type Cache struct {
 	o        Options
 	keys     sync.Map // Digest → *entry
 	settings atomic.Pointer[map[string]*Setting]
+	prices   atomic.Pointer[pricing.Book]
 	slots    chan struct{} // one per open question
 	outbox   chan *configv1.ConfigRequest
 
@@ -97,6 +101,7 @@ func New(o Options) *Cache {
 		pending: map[Digest]*question{},
 	}
 	c.settings.Store(&map[string]*Setting{})
+	c.prices.Store(pricing.NewBook(pricing.Default(), nil, o.UnknownPrice))
 	return c
 }
 
@@ -203,6 +208,7 @@ func (c *Cache) send(r *configv1.ConfigRequest) {
 func (c *Cache) apply(u *configv1.ConfigUpdate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.applyPrices(u.Prices) // before the keys that they hold for
 	c.applySettings(u)
 	for _, k := range u.Keys {
 		if len(k.Digest) == 32 {

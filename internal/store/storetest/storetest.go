@@ -56,6 +56,9 @@ func Run(t *testing.T, newStore func(t testing.TB) *store.Store) {
 		{"an event with text that no database takes is written", eventText},
 		{"events are filtered, ordered, paged and counted", eventFilters},
 		{"spend is the sum over a half-open range", spend},
+		{"a price override is read as it was put, and replaced in its place", priceRoundTrip},
+		{"price overrides have room for what processors can be told", priceRoom},
+		{"the unknown-price policy is stored, and can be unset", pricePolicy},
 		{"one processor at most holds the lock", singleProcessor},
 		{"a caller who gave up is told so", canceled},
 	} {
