@@ -90,6 +90,15 @@ func (s *Store) WriteEvents(ctx context.Context, events []*gateway.Event) error 
 	if len(events) == 0 {
 		return nil
 	}
+	return s.update(ctx, "write events", func(ctx context.Context, tx *sql.Tx) error {
+		return s.insertEvents(ctx, tx, events)
+	})
+}
+
+func (s *Store) insertEvents(ctx context.Context, tx *sql.Tx, events []*gateway.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
 	// Two writers that insert the same ids in different orders would wait for
 	// one another in PostgreSQL's index.
 	sorted := slices.SortedStableFunc(slices.Values(events), func(a, b *gateway.Event) int { return cmp.Compare(a.ID, b.ID) })
@@ -100,9 +109,7 @@ func (s *Store) WriteEvents(ctx context.Context, events []*gateway.Event) error 
 		}
 		rows = append(rows, eventRow(e))
 	}
-	return s.update(ctx, "write events", func(ctx context.Context, tx *sql.Tx) error {
-		return s.backend.insertEvents(ctx, tx, rows)
-	})
+	return s.backend.insertEvents(ctx, tx, rows)
 }
 
 // Spend sums the cost of the key's events in [start, end); a zero time is open.
