@@ -139,6 +139,8 @@ func (s *system) startAdmin(ctx context.Context) error {
 		AdminKeys: keys,
 		Loopback:  s.adminAddress.Addr().IsLoopback(),
 		Version:   version(),
+
+		UnknownPrice: gateway.UnknownPricePolicy(s.config.UnknownPrice),
 	})
 	if err != nil {
 		return err

@@ -126,13 +126,26 @@ func ParsePrice(data []byte) (*Price, error) {
 	if p == nil {
 		return nil, errors.New("names no price")
 	}
+	if !p.namesTokens() {
+		return p, nil
+	}
 	// A price that is left out counts as 0: for tokens that must be said.
-	if base := p.listed.at("", everySize); base.byToken() {
-		for _, u := range [...]unit{input, output} {
-			if base[u] < 0 {
-				return nil, &FieldError{canonical[u], errors.New("is required beside other prices for tokens; 0 means free")}
-			}
+	for _, u := range [...]unit{input, output} {
+		if p.listed.at("", everySize)[u] < 0 {
+			return nil, &FieldError{canonical[u], errors.New("is required beside other prices for tokens; 0 means free")}
 		}
 	}
 	return p, nil
+}
+
+// namesTokens reports whether any price for tokens is listed.
+func (p *Price) namesTokens() bool {
+	for _, sizes := range p.listed {
+		for _, r := range sizes {
+			if r.byToken() {
+				return true
+			}
+		}
+	}
+	return false
 }
