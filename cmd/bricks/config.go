@@ -49,6 +49,8 @@ type config struct {
 	EncryptionKey     gateway.Secret `env:"BRICKS_ENCRYPTION_KEY"`
 	EncryptionKeyFile string         `env:"BRICKS_ENCRYPTION_KEY_FILE"`
 
+	Rerate rerateFlags // of bricks events rerate
+
 	Postgres postgresConfig `envPrefix:"POSTGRESQL_"`
 	Redis    redisConfig    `envPrefix:"REDIS_"`
 }

@@ -42,6 +42,8 @@ type commandLine struct {
 	Check        struct{} `cmd:"" help:"Say whether this configuration would start, and with which Envoy."`
 	Migrate      struct{} `cmd:"" help:"Bring the store's schema up to date, and stop."`
 	Version      struct{} `cmd:"" help:"Print the versions."`
+
+	Events eventsCommand `cmd:"" help:"Tools for events."`
 }
 
 // errHelp says that help was asked for and printed.
@@ -81,6 +83,9 @@ func parse(args []string, environment []string, stdout, stderr io.Writer) (comma
 	c = defaults()
 	faults := []error{errFlags, c.readEnvironment(environment)}
 	c.apply(&cl)
+	if errFlags == nil && parsed.Command() == "events rerate" {
+		c.Rerate = cl.Events.Rerate
+	}
 	faults = append(faults, c.Validate())
 	if err := errors.Join(faults...); err != nil {
 		return "", config{}, err
