@@ -106,6 +106,7 @@ type parser struct {
 	listed listing
 	strict bool // unknown members are errors
 	priced bool
+	unread bool // something costs that is not read: prices of 0 do not mean free
 }
 
 // errUnknownField is wrapped by what ParsePrice says of a name.
@@ -129,6 +130,7 @@ func parsePrice(name string, data []byte, strict bool) (*Price, error) {
 	}
 	p.price.listed = p.listed
 	p.price.setSchedules()
+	p.price.free = p.price.free && !p.unread
 	return p.price, nil
 }
 
@@ -169,6 +171,8 @@ func (p *parser) member(m jsonscan.Member) error {
 	if p.strict {
 		return errUnknownField
 	}
+	rate, _, err := parseRate(string(m.Value))
+	p.unread = p.unread || strings.Contains(m.Name, "cost") && err == nil && rate > 0
 	return nil
 }
 
@@ -216,6 +220,7 @@ func (p *parser) pixel(m jsonscan.Member) error {
 	}
 	rate, _, err := parseRate(string(m.Value))
 	if err != nil || p.pixels == 0 || rate > maxRate/p.pixels {
+		p.unread = p.unread || rate > 0
 		return err
 	}
 	p.priced = true
@@ -254,9 +259,11 @@ func (p *parser) ranges(m jsonscan.Member) error {
 			return bad == nil
 		})
 		switch {
+		case above < 0: // ranges of something else than input: the dearest holds
+			p.listed.at("", everySize).dearer(&r)
 		case above == 0:
 			p.listed.at("", everySize).override(r)
-		case above > 0:
+		default:
 			p.listed.at("", above).override(r)
 		}
 		return bad == nil

@@ -124,8 +124,8 @@ func (r *rates) complete() {
 
 // derive makes the complete rates of a schedule that lists some of them, from
 // the complete rates of the schedule that it stands beside. A part that is not
-// listed rises with the whole that it is a part of, and never falls: a guess
-// must not undercharge.
+// listed rises with the whole that it is a part of, and does not fall with it: a
+// guess must not undercharge.
 func (r rates) derive(beside *rates) rates {
 	out := *beside
 	out.override(r)
@@ -140,13 +140,14 @@ func (r rates) derive(beside *rates) rates {
 	return out
 }
 
-// risen is part, raised in the proportion in which whole rose; rounded up.
+// risen is part, raised in the proportion in which whole rose; rounded up. What
+// costs as much as its whole goes with it both ways.
 func risen(part, whole, now int64) int64 {
 	switch {
-	case now <= whole:
-		return part
-	case part == whole || whole == 0:
+	case part == whole:
 		return now
+	case now <= whole || whole == 0:
+		return part
 	}
 	var s sum128
 	s.add(part, now)
