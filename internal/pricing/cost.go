@@ -80,7 +80,11 @@ func cost(r *rates, u *gateway.Usage) gateway.NanoUSD {
 	var sum sum128
 	// Cached sound is a part of both the cached and the sound.
 	sum.add(u.CacheReadAudioTokens, r[cacheReadAudio])
-	sum.add(u.CacheReadTokens-u.CacheReadAudioTokens, r[cacheRead])
+	// Which of the cached tokens were images is not told: as many as there are.
+	cached := u.CacheReadTokens - u.CacheReadAudioTokens
+	images := min(cached, u.ImageInputTokens)
+	sum.add(images, max(r[cacheReadImage], r[cacheRead]))
+	sum.add(cached-max(images, 0), r[cacheRead])
 	sum.add(u.AudioInputTokens-u.CacheReadAudioTokens, r[audioInput])
 	sum.add(u.CacheWrite5mTokens, r[cacheWrite5m])
 	sum.add(u.CacheWrite1hTokens, r[cacheWrite1h])
@@ -145,7 +149,7 @@ func (p *Price) BoundUsage(u gateway.Usage, t Terms) (most gateway.NanoUSD, ok b
 	into := []unit{input, cacheRead, cacheWrite5m, cacheWrite1h}
 	out := []unit{output, reasoning}
 	if !t.TextOnly {
-		into = append(into, audioInput, cacheReadAudio, imageInput)
+		into = append(into, audioInput, cacheReadAudio, cacheReadImage, imageInput)
 		out = append(out, audioOutput, imageOutput)
 	}
 	var sum sum128

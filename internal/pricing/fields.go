@@ -19,6 +19,7 @@ var canonical = [units]string{
 	audioInput:     "input_cost_per_audio_token",
 	audioOutput:    "output_cost_per_audio_token",
 	cacheReadAudio: "cache_read_input_audio_token_cost",
+	cacheReadImage: "cache_read_input_image_token_cost",
 	imageInput:     "input_cost_per_image_token",
 	imageOutput:    "output_cost_per_image_token",
 	image:          "output_cost_per_image",

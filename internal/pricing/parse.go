@@ -17,7 +17,7 @@ var fields = map[string]unit{
 	"output_cost_per_token":                     output,
 	"cache_read_input_token_cost":               cacheRead,
 	"input_cost_per_token_cache_hit":            cacheRead, // an older name
-	"cache_read_input_image_token_cost":         cacheRead, // of models that read images
+	"cache_read_input_image_token_cost":         cacheReadImage,
 	"cache_creation_input_token_cost":           cacheWrite5m,
 	"cache_creation_input_token_cost_above_1hr": cacheWrite1h,
 	// OpenAI's longer retention; its writes are counted as those for an hour.

@@ -15,6 +15,7 @@ const (
 	audioInput
 	audioOutput
 	cacheReadAudio
+	cacheReadImage
 	imageInput
 	imageOutput
 	image // a whole image
@@ -39,7 +40,7 @@ var none = func() (r rates) {
 
 // parents: whose price applies to tokens of a kind without a price of its own.
 var parents = [...]struct{ child, parent unit }{
-	{cacheRead, input}, {cacheWrite5m, input}, {cacheWrite1h, cacheWrite5m},
+	{cacheRead, input}, {cacheReadImage, cacheRead}, {cacheWrite5m, input}, {cacheWrite1h, cacheWrite5m},
 	{audioInput, input}, {imageInput, input},
 	{reasoning, output}, {audioOutput, output}, {imageOutput, output},
 }

@@ -52,6 +52,8 @@ func TestEveryUnit(t *testing.T) {
 			gateway.Usage{InputTokens: 10, CacheReadTokens: 3, AudioInputTokens: 4, CacheReadAudioTokens: 2}, 6 + 4 + 10 + 5},
 		{"cached sound without a price is sound", tokens + `"input_cost_per_audio_token":5e-9,"cache_read_input_token_cost":4e-10`, gateway.Usage{InputTokens: 2, CacheReadTokens: 2, AudioInputTokens: 2, CacheReadAudioTokens: 2}, 10},
 		{"image tokens in", tokens + `"input_cost_per_image_token":5e-9`, gateway.Usage{InputTokens: 10, ImageInputTokens: 3}, 22},
+		{"cached images: 10 = 2 cached images at 6, 1 cached text at 4, 2 images at 5, 5 text", tokens + `"input_cost_per_image_token":5e-9,"cache_read_input_image_token_cost":6e-9,"cache_read_input_token_cost":4e-9`,
+			gateway.Usage{InputTokens: 10, CacheReadTokens: 3, ImageInputTokens: 2}, 12 + 4 + 10 + 5},
 		{"image tokens out", tokens + `"output_cost_per_image_token":5e-9`, gateway.Usage{OutputTokens: 10, ImageOutputTokens: 3}, 29},
 		{"image tokens out and no other price", `"input_cost_per_token":1e-9,"output_cost_per_image_token":5e-9`, gateway.Usage{InputTokens: 1, OutputTokens: 10}, 51},
 		{"image", `"output_cost_per_image":4e-9`, gateway.Usage{Images: 3}, 12},
