@@ -34,10 +34,7 @@ type dated struct {
 func NewBook(list *Table, overrides []*gateway.PriceOverride, policy gateway.UnknownPricePolicy) *Book {
 	b := &Book{list: list, overrides: make(map[subject][]dated, len(overrides)), policy: cmp.Or(policy, gateway.DenyUnknownPrice)}
 	for _, o := range overrides {
-		price, err := ParsePrice([]byte(o.Prices))
-		if err != nil {
-			price = nil
-		}
+		price, _ := ParsePrice([]byte(o.Prices)) // nil when it cannot be read
 		s := subject{o.SettingID, o.Model}
 		b.overrides[s] = append(b.overrides[s], dated{o.EffectiveFrom, o.ID, price})
 	}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,13 +104,18 @@ func rerateConcurrent(t *testing.T, s *store.Store) {
 	}
 	must(t, s.WriteEvents(t.Context(), events))
 	var group errgroup.Group
+	var told atomic.Int64
 	for range 4 {
 		group.Go(func() error {
-			_, _, _, err := s.RerateEvents(t.Context(), store.Rerate{Start: at(0), End: at(99), Limit: 100, Price: now.price, Apply: true})
+			_, made, _, err := s.RerateEvents(t.Context(), store.Rerate{Start: at(0), End: at(99), Limit: 100, Price: now.price, Apply: true})
+			told.Add(int64(len(made)))
 			return err
 		})
 	}
 	must(t, group.Wait())
+	if told.Load() != 20 {
+		t.Errorf("told of %d corrections, made 20: who counts them would be wrong", told.Load())
+	}
 	if got, err := s.Spend(t.Context(), "k", time.Time{}, time.Time{}); err != nil || got != 260 {
 		t.Errorf("spent %d (%v), want 260", got, err)
 	}
