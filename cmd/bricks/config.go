@@ -54,12 +54,15 @@ type config struct {
 
 	OpenAIKey gateway.Secret `env:"OPENAI_API_KEY"`
 
+	UnknownPrice string `env:"UNKNOWN_PRICE_POLICY"` // deny or allow; one stored by the admin API wins
+
 	Pepper            gateway.Secret `env:"BRICKS_PEPPER"`
 	PepperFile        string         `env:"BRICKS_PEPPER_FILE"`
 	EncryptionKey     gateway.Secret `env:"BRICKS_ENCRYPTION_KEY"`
 	EncryptionKeyFile string         `env:"BRICKS_ENCRYPTION_KEY_FILE"`
 
 	DefaultUser defaultUserConfig `envPrefix:"DEFAULT_USER_"`
+	Rerate      rerateFlags       // of bricks events rerate
 
 	Postgres postgresConfig `envPrefix:"POSTGRESQL_"`
 	Redis    redisConfig    `envPrefix:"REDIS_"`
@@ -111,6 +114,7 @@ func defaults() config {
 		UpdateInterval:    time.Second,
 		StaleMaxAge:       time.Hour,
 		EventConsumers:    3,
+		UnknownPrice:      string(gateway.DenyUnknownPrice),
 		Postgres: postgresConfig{
 			Port:         5432,
 			ReadTimeout:  2 * time.Minute,

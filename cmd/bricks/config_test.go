@@ -51,7 +51,7 @@ func TestParseGood(t *testing.T) {
 				"BRICKS_DATA_DIR=/d", "PROXY_ADDRESS=0.0.0.0:80", "ADMIN_PASS=p,q", "ADMIN_KEYS=a,b", "ALLOWED_PRIVATE_UPSTREAMS=a:1, b:2",
 				"PROXY_TIMEOUT=30s", "IN_MEMORY_DB_UPDATE_INTERVAL=250ms", "NUMBER_OF_EVENT_MESSAGE_CONSUMERS=7",
 				"LOGGING_LEVEL=fatal", "LOGGING_PROVIDER=stdout", "STATS_PROVIDER=datadog", "PRIVACY=strict",
-				"OPENAI_API_KEY=sk-1", "ENVOY_PATH=/e", "STALE_CONFIG_MAX_AGE=5m", "ENVOY_CONCURRENCY=2", "UNKNOWN=1",
+				"OPENAI_API_KEY=sk-1", "ENVOY_PATH=/e", "STALE_CONFIG_MAX_AGE=5m", "ENVOY_CONCURRENCY=2", "UNKNOWN=1", "UNKNOWN_PRICE_POLICY=allow",
 			},
 			func(c *config) {
 				c.DataDir, c.ProxyAddress, c.EnvoyPath, c.EnvoyConcurrency = "/d", "0.0.0.0:80", "/e", 2
@@ -59,7 +59,7 @@ func TestParseGood(t *testing.T) {
 				c.AllowUpstream = []string{"a:1", "b:2"}
 				c.ProxyTimeout, c.UpdateInterval, c.StaleMaxAge = 30*time.Second, 250*time.Millisecond, 5*time.Minute
 				c.EventConsumers, c.LogLevel, c.StatsProvider, c.Privacy = 7, "fatal", "datadog", "strict"
-				c.OpenAIKey = gateway.NewSecret("sk-1")
+				c.OpenAIKey, c.UnknownPrice = gateway.NewSecret("sk-1"), "allow"
 			},
 		},
 		"flags win": {
@@ -138,6 +138,7 @@ func TestParseBad(t *testing.T) {
 		"unknown level":           {[]string{"up", "--log-level=loud"}, nil, []string{"--log-level", "loud"}},
 		"unknown privacy":         {[]string{"up", "-p", "high"}, nil, []string{"--privacy", "high"}},
 		"unknown statistics":      {[]string{"up"}, []string{"STATS_PROVIDER=graphite"}, []string{"STATS_PROVIDER"}},
+		"unknown price policy":    {[]string{"up"}, []string{"UNKNOWN_PRICE_POLICY=guess"}, []string{"UNKNOWN_PRICE_POLICY", "guess"}},
 		"Redis hosts":             {[]string{"up"}, []string{"REDIS_HOSTS=r"}, []string{"REDIS_HOSTS", "not built yet"}},
 		"Redis password":          {[]string{"up"}, []string{"REDIS_PASSWORD=hunter2"}, []string{"REDIS_PASSWORD"}},
 		"PostgreSQL without user": {[]string{"up"}, []string{"POSTGRESQL_HOSTS=db"}, []string{"POSTGRESQL_USERNAME"}},

@@ -54,7 +54,8 @@ type commandLine struct {
 	Ledger       struct {
 		Verify struct{} `cmd:"" help:"Compare what the running gateway counts with the sums of its events."`
 	} `cmd:"" help:"Look at the ledger."`
-	Version struct{} `cmd:"" help:"Print the versions."`
+	Events  eventsCommand `cmd:"" help:"Tools for events."`
+	Version struct{}      `cmd:"" help:"Print the versions."`
 }
 
 // errHelp says that help was asked for and printed.
@@ -94,6 +95,9 @@ func parse(args []string, environment []string, stdout, stderr io.Writer) (comma
 	c = defaults()
 	faults := []error{errFlags, c.readEnvironment(environment)}
 	c.apply(&cl)
+	if errFlags == nil && parsed.Command() == "events rerate" {
+		c.Rerate = cl.Events.Rerate
+	}
 	faults = append(faults, c.Validate())
 	if errFlags == nil {
 		faults = append(faults, c.validateRole(parsed.Command()))

@@ -32,6 +32,8 @@ type Store interface {
 	Settings(ctx context.Context, ids []string) ([]*gateway.ProviderSetting, error)
 	MatchingUsers(ctx context.Context, userID, keyID string, tags []string, limit int) ([]*gateway.User, error)
 	Revision(ctx context.Context) (int64, error)
+	PriceOverrides(ctx context.Context) ([]*gateway.PriceOverride, error)
+	UnknownPricePolicy(ctx context.Context) (gateway.UnknownPricePolicy, error)
 }
 
 // Server implements bricks.config.v1.ConfigDiscovery. Safe for concurrent use.
