@@ -38,6 +38,12 @@ type Store interface {
 	Keys(ctx context.Context, f store.KeyFilter) (keys []*gateway.Key, total int, err error)
 	KeyByDigest(ctx context.Context, d secrets.Digest) (*gateway.Key, time.Time, error)
 
+	CreateUser(ctx context.Context, u *gateway.User) error
+	UpdateUser(ctx context.Context, id string, change func(*gateway.User) error) (*gateway.User, error)
+	DeleteUser(ctx context.Context, id string) (revision int64, err error)
+	User(ctx context.Context, id string) (*gateway.User, error)
+	Users(ctx context.Context, f store.UserFilter) (users []*gateway.User, total int, err error)
+
 	Events(ctx context.Context, f store.EventFilter) (events []*gateway.Event, total int, err error)
 }
 
@@ -142,6 +148,7 @@ func (a *api) table() []route {
 	var routes []route
 	routes = append(routes, a.settingRoutes()...)
 	routes = append(routes, a.keyRoutes()...)
+	routes = append(routes, a.userRoutes()...)
 	routes = append(routes, a.eventRoutes()...)
 	routes = append(routes, a.standingRoutes()...)
 	return append(routes, a.systemRoutes()...)

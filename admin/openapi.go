@@ -19,7 +19,7 @@ func (a *api) openAPI() ([]byte, error) {
 	doc := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{Title: "Bricks admin API", Version: cmpVersion(a.Version),
-			Description: "Manages provider settings and keys of the gateway and shows its events. " +
+			Description: "Manages provider settings, keys and users of the gateway and shows its events. " +
 				"Unknown fields and parameters are refused; read-only fields are accepted and ignored, so that an answer can be sent back. " +
 				"In PATCH an absent field stays as it is, and null or an empty value clears it. " +
 				"Money is a decimal number of US dollars, at most as fine as a nano-dollar (0.000000001)."},

@@ -49,7 +49,7 @@ const (
 	formatLimit = "limit" // an integer that limits something
 )
 
-const noLimitHint = "(omit it or send null for no limit, set `revoked` to stop the key)"
+const noLimitHint = "(omit it or send null for no limit, set `revoked` to stop it)"
 
 // usd is money on the wire: a JSON number of dollars, exact.
 type usd gateway.NanoUSD

@@ -1,5 +1,5 @@
 // Package controlplane distributes what the store holds: clusters to Envoy by
-// delta ADS, keys and provider settings to processors by the config stream.
+// delta ADS, keys, users and provider settings to processors by the config stream.
 //
 // Everything goes through one sync, which brings all receivers from one revision
 // of the store to a later one, in the order that keeps requests working: new

@@ -29,6 +29,8 @@ type world struct {
 	settings  map[string]*configcache.Setting
 	keyErr    error
 	intentErr error
+	users     map[string][]*gateway.User // by name
+	userErr   error
 
 	mu      sync.Mutex
 	intents []gateway.Event
@@ -49,6 +51,10 @@ func (w *world) Key(_ context.Context, d configcache.Digest) (*gateway.Key, erro
 func (w *world) Setting(id string) (*configcache.Setting, bool) {
 	s, ok := w.settings[id]
 	return s, ok
+}
+
+func (w *world) Users(_ context.Context, _ *gateway.Key, name string) ([]*gateway.User, error) {
+	return w.users[name], w.userErr
 }
 
 func (w *world) Intent(e *gateway.Event) error {

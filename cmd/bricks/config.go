@@ -59,6 +59,8 @@ type config struct {
 	EncryptionKey     gateway.Secret `env:"BRICKS_ENCRYPTION_KEY"`
 	EncryptionKeyFile string         `env:"BRICKS_ENCRYPTION_KEY_FILE"`
 
+	DefaultUser defaultUserConfig `envPrefix:"DEFAULT_USER_"`
+
 	Postgres postgresConfig `envPrefix:"POSTGRESQL_"`
 	Redis    redisConfig    `envPrefix:"REDIS_"`
 }

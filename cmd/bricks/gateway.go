@@ -215,7 +215,7 @@ func (s *system) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	s.onStopTry("close store", s.db.Close)
-	s.sink, s.spend = s.db, local{s.db}
+	s.sink, s.spend = s.db, s.db
 	return nil
 }
 

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/bricks-gateway/bricks/internal/event"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
-	"github.com/bricks-gateway/bricks/internal/store"
 )
 
 // ledger is where limits learn what a key has spent: the store, once the spool
@@ -22,13 +20,6 @@ type ledger struct {
 // store: the store itself, or a control plane that has it.
 type spender interface {
 	Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error)
-}
-
-// local is the store in this process.
-type local struct{ db *store.Store }
-
-func (l local) Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error) {
-	return l.db.Spend(ctx, strings.TrimPrefix(string(account), "key:"), start, end)
 }
 
 var _ limit.Ledger = ledger{}

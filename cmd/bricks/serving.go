@@ -105,6 +105,10 @@ func (s *system) startProcessor(ctx context.Context) error {
 	})
 	s.onStop(s.workers.start("config stream", cache.Run))
 
+	defaultUser, err := s.config.DefaultUser.limits()
+	if err != nil {
+		return err
+	}
 	filter := processor.New(processor.Options{
 		Config:     cache,
 		Spool:      s.spool,
@@ -115,6 +119,8 @@ func (s *system) startProcessor(ctx context.Context) error {
 		Strict:     s.config.Privacy == "strict",
 		Timeout:    s.config.ProxyTimeout,
 		MaxBody:    maxBody,
+
+		DefaultUser: defaultUser,
 	})
 	s.onStop(filter.Close)
 	select {

@@ -72,7 +72,8 @@ func (c *config) Validate() error {
 	if c.Redis.enabled() {
 		fault("REDIS_HOSTS, REDIS_PASSWORD or REDIS_URL is set, but counters in Redis are not built yet: unset it to count in process (one gateway process only)")
 	}
-	faults = append(faults, c.Postgres.validate())
+	_, err := c.DefaultUser.limits()
+	faults = append(faults, err, c.Postgres.validate())
 	return errors.Join(faults...)
 }
 

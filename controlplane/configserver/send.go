@@ -24,6 +24,7 @@ const maxKeys = 256
 type work struct {
 	keys     map[secrets.Digest]secrets.Digest
 	settings map[string]bool
+	users    []endUser
 	mark     uint64 // up to which changes are in it; 0: some are left for later
 	all      bool   // nothing is left for later
 }
@@ -44,7 +45,8 @@ func (x *stream) take() work {
 			delete(set, d)
 		}
 	}
-	if len(x.dirtyKeys) == 0 {
+	w.users = x.takeUsers()
+	if len(x.dirtyKeys) == 0 && len(x.dirtyUsers) == 0 {
 		w.mark = x.marked
 		w.all = len(x.asked) == 0
 	}
@@ -53,6 +55,7 @@ func (x *stream) take() work {
 
 // putBack marks w dirty again after the store failed.
 func (x *stream) putBack(w work) {
+	x.putBackUsers(w.users)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for d, presented := range w.keys {
@@ -75,7 +78,7 @@ func (x *stream) send(ctx context.Context, g configv1.ConfigDiscovery_StreamServ
 			return ctx.Err()
 		}
 		w := x.take()
-		u, err := x.update(ctx, w)
+		u, left, err := x.update(ctx, w)
 		if err != nil {
 			// No answer rather than a wrong one: the processor says
 			// "unavailable" while it waits.
@@ -85,6 +88,11 @@ func (x *stream) send(ctx context.Context, g configv1.ConfigDiscovery_StreamServ
 				return err
 			}
 			continue
+		}
+		if len(left) > 0 {
+			w.mark, w.all = 0, false
+			x.putBackUsers(left)
+			x.poke()
 		}
 		nonce++
 		u.Nonce = nonce
@@ -112,13 +120,14 @@ func (x *stream) retryLater(ctx context.Context) error {
 	}
 }
 
-// update reads what w names as it is now.
-func (x *stream) update(ctx context.Context, w work) (*configv1.ConfigUpdate, error) {
+// update reads what w names as it is now, but for the end users that are left
+// over for the next update.
+func (x *stream) update(ctx context.Context, w work) (u *configv1.ConfigUpdate, left []endUser, err error) {
 	revision, err := x.s.Store.Revision(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read revision: %w", err)
+		return nil, nil, fmt.Errorf("read revision: %w", err)
 	}
-	u := &configv1.ConfigUpdate{Revision: revision}
+	u = &configv1.ConfigUpdate{Revision: revision}
 	settings := w.settings
 	for stored, presented := range w.keys {
 		key, until, err := x.s.Store.KeyByDigest(ctx, stored)
@@ -126,7 +135,7 @@ func (x *stream) update(ctx context.Context, w work) (*configv1.ConfigUpdate, er
 		case gateway.KindOf(err) == gateway.NotFound:
 			u.AbsentKeys = append(u.AbsentKeys, presented[:])
 		case err != nil:
-			return nil, fmt.Errorf("read key: %w", err)
+			return nil, nil, fmt.Errorf("read key: %w", err)
 		default:
 			u.Keys = append(u.Keys, keyToProto(presented, key, until))
 			for _, id := range key.SettingIDs {
@@ -134,7 +143,11 @@ func (x *stream) update(ctx context.Context, w work) (*configv1.ConfigUpdate, er
 			}
 		}
 	}
-	return u, x.addSettings(ctx, u, settings)
+	if err := x.addSettings(ctx, u, settings); err != nil {
+		return nil, nil, err
+	}
+	left, err = x.addUsers(ctx, u, w.users)
+	return u, left, err
 }
 
 func (x *stream) addSettings(ctx context.Context, u *configv1.ConfigUpdate, wanted map[string]bool) error {

@@ -1,6 +1,6 @@
 // Package configserver serves the config stream: processors subscribe to keys
-// by digest and are told of them, of the settings that they use, and of every
-// later change.
+// by digest and to end users by name, and are told of them, of the settings that
+// they use, and of every later change.
 //
 // Each stream has one sender, which takes what is marked as dirty, reads it from
 // the store as it is then, and sends it. Subscriptions and changes both only
@@ -30,6 +30,7 @@ import (
 type Store interface {
 	KeyByDigest(ctx context.Context, digest secrets.Digest) (*gateway.Key, time.Time, error)
 	Settings(ctx context.Context, ids []string) ([]*gateway.ProviderSetting, error)
+	MatchingUsers(ctx context.Context, userID, keyID string, tags []string, limit int) ([]*gateway.User, error)
 	Revision(ctx context.Context) (int64, error)
 }
 
@@ -39,7 +40,7 @@ type Server struct {
 	Options
 	logger *slog.Logger
 
-	maxFollowed int           // keys a stream may follow
+	maxFollowed int           // keys a stream may follow, and end users
 	ackTimeout  time.Duration // how long an update may go without its acknowledgement
 
 	mu      sync.Mutex

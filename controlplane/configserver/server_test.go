@@ -31,12 +31,13 @@ type memory struct {
 	keys     map[secrets.Digest]*gateway.Key
 	until    map[secrets.Digest]time.Time
 	settings map[string]*gateway.ProviderSetting
+	users    map[string]*gateway.User
 	down     bool
 	hold     chan chan struct{} // when set, a lookup that has read offers a gate and waits for it
 }
 
 func newMemory() *memory {
-	return &memory{keys: map[secrets.Digest]*gateway.Key{}, until: map[secrets.Digest]time.Time{}, settings: map[string]*gateway.ProviderSetting{}}
+	return &memory{keys: map[secrets.Digest]*gateway.Key{}, until: map[secrets.Digest]time.Time{}, settings: map[string]*gateway.ProviderSetting{}, users: map[string]*gateway.User{}}
 }
 
 func (m *memory) Revision(context.Context) (int64, error) {

@@ -2,6 +2,7 @@ package configserver
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -25,11 +26,15 @@ type stream struct {
 	asked         map[secrets.Digest]secrets.Digest // subscribed and not answered yet
 	dirtyKeys     map[secrets.Digest]secrets.Digest // changed since the last answer
 	dirtySettings map[string]bool
-	marked        uint64          // counts marks
-	unacked       map[uint64]sent // by nonce
-	acked         uint64          // the last mark in force
-	current       bool            // all that the first request asked for is in force
-	changed       chan struct{}   // closed and renewed when acked grows or the stream ends
+	followedUsers followedUsers
+	endUsers      int              // how many followedUsers holds
+	askedUsers    map[endUser]bool // subscribed and not answered yet
+	dirtyUsers    map[endUser]bool // changed since the last answer
+	marked        uint64           // counts marks
+	unacked       map[uint64]sent  // by nonce
+	acked         uint64           // the last mark in force
+	current       bool             // all that the first request asked for is in force
+	changed       chan struct{}    // closed and renewed when acked grows or the stream ends
 	end           ending
 	lostAt        time.Time
 }
@@ -55,6 +60,7 @@ func newStream(s *Server, node string) *stream {
 		s: s, node: node, wake: make(chan struct{}, 1),
 		followed: map[secrets.Digest]secrets.Digest{}, usedSettings: map[string]bool{},
 		asked: map[secrets.Digest]secrets.Digest{}, dirtyKeys: map[secrets.Digest]secrets.Digest{}, dirtySettings: map[string]bool{},
+		followedUsers: followedUsers{}, askedUsers: map[endUser]bool{}, dirtyUsers: map[endUser]bool{},
 		unacked: map[uint64]sent{}, changed: make(chan struct{}),
 	}
 }
@@ -90,10 +96,11 @@ func (x *stream) request(r *configv1.ConfigRequest) error {
 		delete(x.asked, stored)
 		delete(x.dirtyKeys, stored)
 	}
-	if len(x.followed) > x.s.maxFollowed {
-		return status.Errorf(codes.ResourceExhausted, "a stream may follow %d keys", x.s.maxFollowed)
+	x.subscribeUsers(r)
+	if len(x.followed) > x.s.maxFollowed || x.endUsers > x.s.maxFollowed {
+		return status.Errorf(codes.ResourceExhausted, "a stream may follow %d keys and as many end users", x.s.maxFollowed)
 	}
-	if len(subscribe) > 0 {
+	if len(subscribe) > 0 || len(r.SubscribeUsers) > 0 {
 		x.touch()
 	}
 	return nil
@@ -160,6 +167,7 @@ func (x *stream) mark(changes []store.Change) (mark uint64, touched bool) {
 			x.dirtySettings[c.ID] = true
 			touched = true
 		}
+		touched = x.markUsers(c) || touched
 		for _, d := range c.Digests {
 			if presented, ok := x.followed[d]; ok {
 				x.dirtyKeys[d] = presented
@@ -184,7 +192,10 @@ func (x *stream) markAll() (mark uint64, touched bool) {
 	for id := range x.usedSettings {
 		x.dirtySettings[id] = true
 	}
-	if touched = len(x.followed) > 0; touched {
+	for _, users := range x.followedUsers {
+		maps.Copy(x.dirtyUsers, users)
+	}
+	if touched = len(x.followed) > 0 || len(x.followedUsers) > 0; touched {
 		x.touch()
 	}
 	return x.marked, touched

@@ -159,6 +159,49 @@ func TestNoOverspend(t *testing.T) {
 	}
 }
 
+// TestUsersShareNoMoney: an end user's limit holds over keys, and end users that
+// nobody described are limited from their first request on, many at once.
+func TestUsersShareNoMoney(t *testing.T) {
+	const limit = 3 * limitedBound
+	e := newEnv(t, testenv.Options{Env: []string{"DEFAULT_USER_COST_LIMIT_IN_USD=" + dollars(limit).String()}})
+	one, other := e.newKey(testenv.Object{"tags": []string{"org"}}), e.newKey(testenv.Object{"tags": []string{"org"}})
+	id := e.newUser(testenv.Object{"userId": "known", "tags": []string{"org"}, "costLimitInUsdOverTime": dollars(limit), "costLimitInUsdUnit": "mo"})
+	var wg sync.WaitGroup
+	answered := make([]int, 4)
+	for i, c := range []struct {
+		key  testenv.Key
+		user string
+	}{{one, "known"}, {other, "known"}, {one, "first seen"}, {other, "first seen"}} {
+		wg.Go(func() {
+			answered[i] = e.race(t, 50, c.key, limited(i%2 == 0), "X-User-Id", c.user, "X-Fake-Words", "50")
+		})
+	}
+	wg.Wait()
+	spent := map[string]int64{}
+	for i, k := range []testenv.Key{one, other} {
+		e.spent(t, k, answered[i]+answered[i+2])
+		for _, ev := range e.Events(url.Values{"keyIds": {k.ID}}) {
+			name := ev.UserID
+			if name == "first seen" { // for each key by itself
+				name += k.ID
+			}
+			spent[name] += nanoOf(t, ev.Cost)
+		}
+	}
+	for user, sum := range spent {
+		if sum > limit || sum < limitedCost {
+			t.Errorf("%s spent %d, want at most %d", user, sum, limit)
+		}
+	}
+	if len(spent) != 3 {
+		t.Errorf("spent %v, want three users'", spent)
+	}
+	if o := e.Do(http.MethodGet, "/api/reporting/users/"+id, nil); o["runningRequests"] != 0.0 || o["costInUsd"] == 0.0 {
+		t.Errorf("standing = %v", o)
+	}
+	e.verifyLedger(t)
+}
+
 // TestAProviderThatBillsMore than was reserved: the requests in flight may cost
 // more, and then the key stops.
 func TestAProviderThatBillsMore(t *testing.T) {

@@ -8,6 +8,10 @@ import (
 )
 
 func toProto(e *gateway.Event) *eventv1.Event {
+	var accounts []string
+	for _, a := range e.Accounts {
+		accounts = append(accounts, string(a))
+	}
 	return &eventv1.Event{
 		Id: e.ID, CreatedAtUs: e.CreatedAt.UnixMicro(), KeyId: e.KeyID, Tags: e.Tags, SettingId: e.SettingID,
 		Provider: e.Provider, Path: e.Path, Method: e.Method, Operation: e.Operation, Status: int32(e.Status),
@@ -22,12 +26,16 @@ func toProto(e *gateway.Event) *eventv1.Event {
 		LatencyUs: e.Latency.Microseconds(), TimeToFirstTokenUs: e.TimeToFirstToken.Microseconds(),
 		Attempts: int32(e.Attempts), Streamed: e.Streamed, CustomId: e.CustomID, UserId: e.UserID,
 		CorrelationId: e.CorrelationID, Metadata: e.Metadata, Action: e.Action, PolicyId: e.PolicyID, RouteId: e.RouteID,
-		RefusalCode: e.RefusalCode, RefusedCount: int32(e.RefusedCount), Request: e.Request, Response: e.Response,
+		RefusalCode: e.RefusalCode, RefusedCount: int32(e.RefusedCount), Request: e.Request, Response: e.Response, Accounts: accounts,
 	}
 }
 
 func fromProto(p *eventv1.Event) *gateway.Event {
 	u := p.GetUsage()
+	var accounts []gateway.AccountID
+	for _, a := range p.Accounts {
+		accounts = append(accounts, gateway.AccountID(a))
+	}
 	return &gateway.Event{
 		ID: p.Id, CreatedAt: time.UnixMicro(p.CreatedAtUs).UTC(), KeyID: p.KeyId, Tags: p.Tags, SettingID: p.SettingId,
 		Provider: p.Provider, Path: p.Path, Method: p.Method, Operation: p.Operation, Status: int(p.Status),
@@ -42,6 +50,6 @@ func fromProto(p *eventv1.Event) *gateway.Event {
 		Latency: time.Duration(p.LatencyUs) * time.Microsecond, TimeToFirstToken: time.Duration(p.TimeToFirstTokenUs) * time.Microsecond,
 		Attempts: int(p.Attempts), Streamed: p.Streamed, CustomID: p.CustomId, UserID: p.UserId,
 		CorrelationID: p.CorrelationId, Metadata: p.Metadata, Action: p.Action, PolicyID: p.PolicyId, RouteID: p.RouteId,
-		RefusalCode: p.RefusalCode, RefusedCount: int(p.RefusedCount), Request: p.Request, Response: p.Response,
+		RefusalCode: p.RefusalCode, RefusedCount: int(p.RefusedCount), Request: p.Request, Response: p.Response, Accounts: accounts,
 	}
 }

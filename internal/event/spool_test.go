@@ -54,7 +54,7 @@ func example(id string) *gateway.Event {
 		Usage: gateway.Usage{InputTokens: 1, CacheReadTokens: 2, CacheWrite5mTokens: 3, CacheWrite1hTokens: 4, OutputTokens: 5, ReasoningTokens: 6, AudioInputTokens: 7, AudioOutputTokens: 8},
 		Cost:  42, PriceStatus: gateway.Priced, Estimated: true, Incomplete: true, Latency: 3 * time.Millisecond, TimeToFirstToken: time.Millisecond,
 		Attempts: 2, Streamed: true, CustomID: "c", UserID: "u", CorrelationID: "x", Metadata: "{}", Action: "allowed", PolicyID: "p", RouteID: "r",
-		RefusalCode: "f", RefusedCount: 9, Request: []byte{0, 1}, Response: []byte{2},
+		RefusalCode: "f", RefusedCount: 9, Request: []byte{0, 1}, Response: []byte{2}, Accounts: []gateway.AccountID{"user:u", "default:key:u"},
 	}
 }
 

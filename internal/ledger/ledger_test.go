@@ -21,7 +21,7 @@ import (
 // memory is a store that notes what it is asked.
 type memory struct {
 	events     []*gateway.Event
-	key        string
+	account    gateway.AccountID
 	start, end time.Time
 	err        error
 }
@@ -33,8 +33,8 @@ func (m *memory) WriteEvents(_ context.Context, events []*gateway.Event) error {
 	return m.err
 }
 
-func (m *memory) Spend(_ context.Context, key string, start, end time.Time) (gateway.NanoUSD, error) {
-	m.key, m.start, m.end = key, start, end
+func (m *memory) Spend(_ context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error) {
+	m.account, m.start, m.end = account, start, end
 	return 42, m.err
 }
 
@@ -84,9 +84,10 @@ func TestSpendAsksForTheAccountAndTheTime(t *testing.T) {
 	m := &memory{}
 	c := connect(t, m)
 	start := time.UnixMicro(1_700_000_000_000_001).UTC()
-	got, err := c.Spend(t.Context(), gateway.KeyAccount("k:1"), start, time.Time{})
-	if err != nil || got != 42 || m.key != "k:1" || !m.start.Equal(start) || !m.end.IsZero() {
-		t.Errorf("got %d, %v; the store was asked for %q from %v to %v", got, err, m.key, m.start, m.end)
+	account := gateway.DefaultAccount("k", "a:b")
+	got, err := c.Spend(t.Context(), account, start, time.Time{})
+	if err != nil || got != 42 || m.account != account || !m.start.Equal(start) || !m.end.IsZero() {
+		t.Errorf("got %d, %v; the store was asked for %q from %v to %v", got, err, m.account, m.start, m.end)
 	}
 	// The beginning of Unix time is a time.
 	if _, err := c.Spend(t.Context(), gateway.KeyAccount("k"), time.Time{}, time.UnixMicro(0)); err != nil || m.end.IsZero() || !m.start.IsZero() {

@@ -18,7 +18,7 @@ import (
 // Store is what the server needs of the store.
 type Store interface {
 	WriteEvents(ctx context.Context, events []*gateway.Event) error
-	Spend(ctx context.Context, keyID string, start, end time.Time) (gateway.NanoUSD, error)
+	Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error)
 }
 
 // maxEvents bounds one batch; a spool sends 500 at most.
@@ -54,11 +54,10 @@ func (s *Server) WriteEvents(ctx context.Context, r *ledgerv1.WriteEventsRequest
 
 // Spend sums an account's events.
 func (s *Server) Spend(ctx context.Context, r *ledgerv1.SpendRequest) (*ledgerv1.SpendResponse, error) {
-	keyID, ok := strings.CutPrefix(r.Account, string(gateway.KeyAccount("")))
-	if !ok {
+	if kind, _, _ := strings.Cut(r.Account, ":"); kind != "key" && kind != "user" && kind != "default" {
 		return nil, status.Errorf(codes.InvalidArgument, "account %q is of no known kind", r.Account)
 	}
-	sum, err := s.store.Spend(ctx, keyID, fromMicros(r.StartUs), fromMicros(r.EndUs))
+	sum, err := s.store.Spend(ctx, gateway.AccountID(r.Account), fromMicros(r.StartUs), fromMicros(r.EndUs))
 	if err != nil {
 		return nil, s.refuse("sum spend", err)
 	}

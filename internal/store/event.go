@@ -53,6 +53,29 @@ func eventRow(e *gateway.Event) []any {
 	}
 }
 
+// eventRows are what is written of one event: its row, and one for each account
+// that it is charged to.
+type eventRows struct {
+	event    []any
+	accounts [][]any
+}
+
+const accountColumnNames = "event_id, account, created_at, cost"
+
+func accountRows(e *gateway.Event) [][]any {
+	var rows [][]any
+	for _, a := range slices.Compact(slices.Sorted(slices.Values(e.Accounts))) {
+		rows = append(rows, []any{text(e.ID), text(string(a)), e.CreatedAt.UnixMicro(), int64(e.Cost)})
+	}
+	return rows
+}
+
+// eventSelection is what to select from events for scanEvent.
+func (s *Store) eventSelection() string {
+	return eventColumnNames + ", (SELECT CAST(COALESCE(" + s.dialect.jsonArray +
+		"(account ORDER BY account), '[]') AS TEXT) FROM event_accounts WHERE event_id = events.id)"
+}
+
 func scanEvent(row scanner) (*gateway.Event, error) {
 	var e gateway.Event
 	var created, latency, first int64
@@ -67,7 +90,7 @@ func scanEvent(row scanner) (*gateway.Event, error) {
 		&latency, &first, &e.Attempts, &e.Streamed,
 		&e.CustomID, &e.UserID, &e.CorrelationID, &e.Metadata,
 		&e.Action, &e.PolicyID, &e.RouteID, &e.RefusalCode, &e.RefusedCount,
-		&e.Request, &e.Response,
+		&e.Request, &e.Response, jsonColumn{&e.Accounts},
 	)
 	e.CreatedAt = time.UnixMicro(created).UTC()
 	e.Latency, e.TimeToFirstToken = time.Duration(latency)*time.Microsecond, time.Duration(first)*time.Microsecond
@@ -84,26 +107,34 @@ func (s *Store) WriteEvents(ctx context.Context, events []*gateway.Event) error 
 	// Two writers that insert the same ids in different orders would wait for
 	// one another in PostgreSQL's index.
 	sorted := slices.SortedStableFunc(slices.Values(events), func(a, b *gateway.Event) int { return cmp.Compare(a.ID, b.ID) })
-	rows := make([][]any, 0, len(sorted))
+	sorted = slices.CompactFunc(sorted, func(a, b *gateway.Event) bool { return a.ID == b.ID })
+	rows := make([]eventRows, 0, len(sorted))
 	for _, e := range sorted {
 		if e.ID == "" {
 			return invalid("an event has no id")
 		}
-		rows = append(rows, eventRow(e))
+		rows = append(rows, eventRows{eventRow(e), accountRows(e)})
 	}
 	return s.update(ctx, "write events", func(ctx context.Context, tx *sql.Tx) error {
 		return s.backend.insertEvents(ctx, tx, rows)
 	})
 }
 
-// Spend sums the cost of the key's events in [start, end); a zero time is open.
-func (s *Store) Spend(ctx context.Context, keyID string, start, end time.Time) (gateway.NanoUSD, error) {
+// Spend sums the cost of the account's events in [start, end); a zero time is
+// open.
+func (s *Store) Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error) {
 	where := conditions{dialect: s.dialect}
-	where.add("key_id = ?", text(keyID))
+	from := "event_accounts"
+	if keyID, ok := strings.CutPrefix(string(account), string(gateway.KeyAccount(""))); ok {
+		from = "events" // every event has exactly one key
+		where.add("key_id = ?", text(keyID))
+	} else {
+		where.add("account = ?", text(string(account)))
+	}
 	where.during(start, end)
 	var sum gateway.NanoUSD
 	err := s.view(ctx, "sum spend", func(ctx context.Context, q querier) error {
-		return q.queryRow(ctx, "SELECT CAST(COALESCE(SUM(cost), 0) AS BIGINT) FROM events"+where.where(), where.args...).Scan(&sum)
+		return q.queryRow(ctx, "SELECT CAST(COALESCE(SUM(cost), 0) AS BIGINT) FROM "+from+where.where(), where.args...).Scan(&sum)
 	})
 	return sum, err
 }

@@ -1,9 +1,10 @@
-// Package configcache holds what a processor knows of keys and provider
+// Package configcache holds what a processor knows of keys, users and provider
 // settings, fed by the control plane's config stream.
 //
 // A key is asked for the first time it is presented, by SHA-256 of its secret,
 // and followed from then on: changes are pushed. "No such key" is an answer
-// that is followed too. Reading what is known takes no lock and no I/O.
+// that is followed too. Users are asked for in the same way, by the end user that
+// a request names and its key. Reading what is known takes no lock and no I/O.
 package configcache
 
 import (
@@ -40,9 +41,6 @@ const maxAbsent = 10_000
 // stays below what the control plane lets one stream follow.
 const maxKnown = 80_000
 
-// maxPending is how many questions may be open at once.
-const maxPending = 50
-
 // Options configures a Cache. Conn and NodeID are required.
 type Options struct {
 	NodeID string
@@ -51,6 +49,9 @@ type Options struct {
 	StaleAfter time.Duration
 	// LookupTimeout bounds the wait for an answer about a new key; 2s if 0.
 	LookupTimeout time.Duration
+	// MaxEndUsers is how many end users are remembered, whether or not users match
+	// them; 50,000 if 0. Clients choose the names, so there is no end to them.
+	MaxEndUsers int
 	// CountsInProcess says that limits are counted in this process, so that no
 	// second one may do so: the control plane refuses one of them.
 	CountsInProcess bool
@@ -63,7 +64,7 @@ type Cache struct {
 	o        Options
 	keys     sync.Map // Digest → *entry
 	settings atomic.Pointer[map[string]*Setting]
-	slots    chan struct{} // one per open question
+	users    userMemory
 	outbox   chan *configv1.ConfigRequest
 
 	instance    string
@@ -74,11 +75,13 @@ type Cache struct {
 	readyOnce   sync.Once
 	lastContact atomic.Int64 // Unix nanoseconds
 
-	mu      sync.Mutex
-	pending map[Digest]*question
-	absent  []Digest // oldest first
-	known   []Digest // oldest first
-	epoch   uint64   // counts streams: what an older stream said never outlives a newer answer
+	mu     sync.Mutex
+	absent []Digest      // oldest first
+	known  []Digest      // oldest first
+	epoch  atomic.Uint64 // written under mu; counts streams: what an older stream said never outlives a newer answer
+
+	keyQuestions  questions[Digest]
+	userQuestions questions[endUser]
 }
 
 // entry is what is known about one digest: a key, or that there is none.
@@ -86,11 +89,6 @@ type entry struct {
 	key      *gateway.Key // nil: no such key
 	revision int64
 	epoch    uint64
-}
-
-type question struct {
-	done chan struct{}
-	open bool // asked on the current stream
 }
 
 // New returns a cache that knows nothing yet.
@@ -101,14 +99,17 @@ func New(o Options) *Cache {
 	if o.LookupTimeout == 0 {
 		o.LookupTimeout = 2 * time.Second
 	}
+	if o.MaxEndUsers == 0 {
+		o.MaxEndUsers = 50_000
+	}
 	c := &Cache{
-		o:       o,
-		slots:   make(chan struct{}, maxPending),
-		outbox:  make(chan *configv1.ConfigRequest, 2*maxPending),
-		ready:   make(chan struct{}),
-		pending: map[Digest]*question{},
-
-		instance: rand.Text(), maxKnown: maxKnown,
+		o:             o,
+		outbox:        make(chan *configv1.ConfigRequest, 4*maxPending),
+		ready:         make(chan struct{}),
+		keyQuestions:  newQuestions[Digest](),
+		userQuestions: newQuestions[endUser](),
+		instance:      rand.Text(),
+		maxKnown:      maxKnown,
 	}
 	c.settings.Store(&map[string]*Setting{})
 	return c
@@ -125,8 +126,8 @@ func (c *Cache) Check() error {
 	if c.displaced.Load() {
 		return unavailable("another processor counts limits in this one's place")
 	}
-	if !c.connected.Load() && time.Since(time.Unix(0, c.lastContact.Load())) > c.o.StaleAfter {
-		return unavailable("the gateway's configuration is too old to be trusted")
+	if c.tooOld() {
+		return errTooOld
 	}
 	return nil
 }
@@ -156,6 +157,13 @@ func (c *Cache) Key(ctx context.Context, d Digest) (*gateway.Key, error) {
 	return e.key, nil
 }
 
+var errTooOld = unavailable("the gateway's configuration is too old to be trusted")
+
+// tooOld reports whether the control plane has been away for too long.
+func (c *Cache) tooOld() bool {
+	return !c.connected.Load() && time.Since(time.Unix(0, c.lastContact.Load())) > c.o.StaleAfter
+}
+
 func (c *Cache) lookup(d Digest) (*entry, bool) {
 	v, ok := c.keys.Load(d)
 	if !ok {
@@ -172,44 +180,12 @@ func (c *Cache) Setting(id string) (*Setting, bool) {
 	return s, ok
 }
 
-// ask subscribes to d and waits for the first answer. Callers that ask for the
-// same digest share one question.
-func (c *Cache) ask(ctx context.Context, d Digest) (*entry, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.o.LookupTimeout)
-	defer cancel()
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return nil, unavailable("too many unknown keys are being looked up")
-	}
-	c.mu.Lock()
-	if e, ok := c.lookup(d); ok { // answered while we waited
-		c.mu.Unlock()
-		return e, nil
-	}
-	q, asked := c.pending[d]
-	if !asked {
-		q = &question{done: make(chan struct{})}
-		c.pending[d] = q
-	}
-	send := !q.open && c.connected.Load()
-	q.open = q.open || send
-	c.mu.Unlock()
-	if send {
-		c.send(&configv1.ConfigRequest{SubscribeKeys: [][]byte{d[:]}})
-	}
-	select {
-	case <-q.done:
-		if e, ok := c.lookup(d); ok {
-			return e, nil
-		}
-	case <-ctx.Done():
-		c.mu.Lock()
-		q.open = false // the question may be lost: the next caller asks again
-		c.mu.Unlock()
-	}
-	return nil, unavailable("the control plane does not answer")
+// ask subscribes to d and waits for the first answer.
+func (c *Cache) ask(ctx context.Context, d Digest) (e *entry, err error) {
+	known := func() (ok bool) { e, ok = c.lookup(d); return ok }
+	return e, ask(ctx, c, &c.keyQuestions, d, known, func() *configv1.ConfigRequest {
+		return &configv1.ConfigRequest{SubscribeKeys: [][]byte{d[:]}}
+	})
 }
 
 // send queues a request for the stream; with no stream it is dropped, since a
@@ -229,14 +205,15 @@ func (c *Cache) apply(u *configv1.ConfigUpdate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.applySettings(u)
+	c.applyUsers(u)
 	for _, k := range u.Keys {
 		if len(k.Digest) == 32 {
-			c.put(Digest(k.Digest), &entry{key: keyFromProto(k), revision: k.Revision, epoch: c.epoch})
+			c.put(Digest(k.Digest), &entry{key: keyFromProto(k), revision: k.Revision, epoch: c.epoch.Load()})
 		}
 	}
 	for _, d := range u.AbsentKeys {
 		if len(d) == 32 {
-			c.put(Digest(d), &entry{revision: u.Revision, epoch: c.epoch})
+			c.put(Digest(d), &entry{revision: u.Revision, epoch: c.epoch.Load()})
 		}
 	}
 }
@@ -271,9 +248,9 @@ func (c *Cache) put(d Digest, e *entry) {
 		}
 	}
 	c.keys.Store(d, e)
-	if q, ok := c.pending[d]; ok {
+	if q, ok := c.keyQuestions.pending[d]; ok {
 		close(q.done)
-		delete(c.pending, d)
+		delete(c.keyQuestions.pending, d)
 	}
 	if e.key == nil {
 		c.remember(&c.absent, d, maxAbsent)

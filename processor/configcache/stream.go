@@ -112,14 +112,10 @@ func (c *Cache) accepted() {
 	c.displaced.Store(false)
 	c.connected.Store(true)
 	late := &configv1.ConfigRequest{}
-	for d, q := range c.pending {
-		if !q.open {
-			q.open = true
-			late.SubscribeKeys = append(late.SubscribeKeys, d[:])
-		}
-	}
+	c.keyQuestions.openLate(func(d Digest) { late.SubscribeKeys = append(late.SubscribeKeys, d[:]) })
+	c.userQuestions.openLate(func(u endUser) { late.SubscribeUsers = append(late.SubscribeUsers, u.proto()) })
 	c.mu.Unlock()
-	if len(late.SubscribeKeys) > 0 {
+	if len(late.SubscribeKeys)+len(late.SubscribeUsers) > 0 {
 		c.send(late)
 	}
 	c.readyOnce.Do(func() { close(c.ready) })
@@ -131,7 +127,7 @@ func (c *Cache) begin() *configv1.ConfigRequest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drain()
-	c.epoch++
+	c.epoch.Add(1)
 	first := &configv1.ConfigRequest{NodeId: c.o.NodeID, Instance: c.instance, CountsInProcess: c.o.CountsInProcess}
 	c.keys.Range(func(k, v any) bool {
 		d := k.(Digest)
@@ -143,10 +139,9 @@ func (c *Cache) begin() *configv1.ConfigRequest {
 		return true
 	})
 	c.absent = nil
-	for d, q := range c.pending {
-		q.open = true
-		first.SubscribeKeys = append(first.SubscribeKeys, d[:])
-	}
+	c.keyQuestions.reopen(func(d Digest) { first.SubscribeKeys = append(first.SubscribeKeys, d[:]) })
+	// Known end users are asked for again when they come: there may be many.
+	c.userQuestions.reopen(func(u endUser) { first.SubscribeUsers = append(first.SubscribeUsers, u.proto()) })
 	return first
 }
 

@@ -56,6 +56,13 @@ func Run(t *testing.T, newStore func(t testing.TB) *store.Store) {
 		{"an event with text that no database takes is written", eventText},
 		{"events are filtered, ordered, paged and counted", eventFilters},
 		{"spend is the sum over a half-open range", spend},
+		{"a user is read as it was created", userRoundTrip},
+		{"a user is updated in one step or not at all", userUpdate},
+		{"changes carry what clients call a user, before and after", userChanges},
+		{"users are filtered, ordered, paged and counted", userFilters},
+		{"users match by user id and a shared tag or a listed key", userMatches},
+		{"spend of an account is the sum of the events charged to it, once", accountSpend},
+		{"concurrent batches charge an account once", accountOverlap},
 		{"one processor at most holds the lock", singleProcessor},
 		{"a caller who gave up is told so", canceled},
 	} {

@@ -59,8 +59,10 @@ type Event struct {
 	RefusedCount       int32  `protobuf:"varint,30,opt,name=refused_count,json=refusedCount,proto3" json:"refused_count,omitempty"`
 	Request            []byte `protobuf:"bytes,31,opt,name=request,proto3" json:"request,omitempty"`
 	Response           []byte `protobuf:"bytes,32,opt,name=response,proto3" json:"response,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Whom it is charged to besides its key.
+	Accounts      []string `protobuf:"bytes,33,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Event) Reset() {
@@ -317,6 +319,13 @@ func (x *Event) GetResponse() []byte {
 	return nil
 }
 
+func (x *Event) GetAccounts() []string {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
 type Usage struct {
 	state               protoimpl.MessageState `protogen:"open.v1"`
 	InputTokens         int64                  `protobuf:"varint,1,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`
@@ -421,7 +430,7 @@ var File_proto_event_v1_event_proto protoreflect.FileDescriptor
 
 const file_proto_event_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1aproto/event/v1/event.proto\x12\x0fbricks.event.v1\"\xc4\a\n" +
+	"\x1aproto/event/v1/event.proto\x12\x0fbricks.event.v1\"\xe0\a\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\"\n" +
 	"\rcreated_at_us\x18\x02 \x01(\x03R\vcreatedAtUs\x12\x15\n" +
@@ -459,7 +468,8 @@ const file_proto_event_v1_event_proto_rawDesc = "" +
 	"\frefusal_code\x18\x1d \x01(\tR\vrefusalCode\x12#\n" +
 	"\rrefused_count\x18\x1e \x01(\x05R\frefusedCount\x12\x18\n" +
 	"\arequest\x18\x1f \x01(\fR\arequest\x12\x1a\n" +
-	"\bresponse\x18  \x01(\fR\bresponse\"\xea\x02\n" +
+	"\bresponse\x18  \x01(\fR\bresponse\x12\x1a\n" +
+	"\baccounts\x18! \x03(\tR\baccounts\"\xea\x02\n" +
 	"\x05Usage\x12!\n" +
 	"\finput_tokens\x18\x01 \x01(\x03R\vinputTokens\x12*\n" +
 	"\x11cache_read_tokens\x18\x02 \x01(\x03R\x0fcacheReadTokens\x121\n" +
