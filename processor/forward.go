@@ -123,6 +123,7 @@ func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 		return x.refuse(unavailable("the gateway cannot record this request"))
 	}
 	x.phase = phaseForwarded
+	defer x.call.forget()
 	common := &extprocv3.CommonResponse{HeaderMutation: x.upstreamHeaders(), ClearRouteCache: true}
 	if body == nil {
 		return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestHeaders{

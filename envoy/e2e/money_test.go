@@ -54,15 +54,16 @@ func number(t *testing.T, variable string, usual int) int {
 	return n
 }
 
-// limited is a request of 200 bytes that may write 50 tokens; the fake bills 10
-// tokens of input and writes all 50.
+// limited is a request that may write 50 tokens. Of input it has three words, a
+// role and 6 tokens of framing, which the fake bills as 10; 4 more are reserved
+// for what OpenAI does not publish.
 func limited(stream bool) string {
-	body := fmt.Sprintf(`{"model":"gpt-4o-mini","max_tokens":50,"stream":%t,%s`, stream, hello)
-	return body + strings.Repeat(" ", 199-len(body)) + "}"
+	return fmt.Sprintf(`{"model":"gpt-4o-mini","max_tokens":50,"stream":%t,%s}`, stream, hello)
 }
 
 const (
-	limitedBound = 200*inputPrice + 50*outputPrice // the bytes of the body bound its tokens
+	inputBound   = 14
+	limitedBound = inputBound*inputPrice + 50*outputPrice
 	limitedCost  = 10*inputPrice + 50*outputPrice
 )
 
@@ -235,9 +236,8 @@ func TestMaximumIsLowered(t *testing.T) {
 		if given != "" {
 			body += ","
 		}
-		body += hello
-		body += strings.Repeat(" ", 199-len(body)) + "}"
-		k := e.newKey(testenv.Object{"costLimitInUsd": dollars(200*inputPrice + 40*outputPrice + 599)})
+		body += hello + "}"
+		k := e.newKey(testenv.Object{"costLimitInUsd": dollars(inputBound*inputPrice + 40*outputPrice + 599)})
 		e.fake.Reset()
 		a := e.post(t, chat, body, append(bearer(k), "X-Fake-Words", "60")...)
 		if a.status != http.StatusOK || a.header.Get("X-Bricks-Max-Output-Tokens") != "40" {
@@ -245,7 +245,7 @@ func TestMaximumIsLowered(t *testing.T) {
 			continue
 		}
 		forwarded := string(e.forwarded(t).Body)
-		if !strings.Contains(forwarded, want) || !strings.HasSuffix(forwarded, hello+strings.Repeat(" ", 199-len(strings.TrimRight(body[:199], " ")))+"}") {
+		if !strings.Contains(forwarded, want) || !strings.HasSuffix(forwarded, hello+"}") {
 			t.Errorf("%s: forwarded %s, want %s and nothing else changed", given, forwarded, want)
 		}
 		if spent := e.spent(t, k, 1); spent != 10*inputPrice+40*outputPrice {
@@ -253,7 +253,7 @@ func TestMaximumIsLowered(t *testing.T) {
 		}
 	}
 	for tokens, status := range map[int64]int{16: http.StatusOK, 15: http.StatusTooManyRequests} {
-		k := e.newKey(testenv.Object{"costLimitInUsd": dollars(200*inputPrice + tokens*outputPrice)})
+		k := e.newKey(testenv.Object{"costLimitInUsd": dollars(inputBound*inputPrice + tokens*outputPrice)})
 		if a := e.post(t, chat, limited(false), bearer(k)...); a.status != status {
 			t.Errorf("money for %d tokens: got %v, want %d", tokens, a, status)
 		}
