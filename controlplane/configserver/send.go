@@ -49,7 +49,7 @@ func (x *stream) take() work {
 	w.users = x.takeUsers()
 	if len(x.dirtyKeys) == 0 && len(x.dirtyUsers) == 0 {
 		w.mark = x.marked
-		w.all = len(x.asked) == 0
+		w.all = len(x.asked) == 0 && len(x.askedUsers) == 0
 	}
 	return w
 }
@@ -92,7 +92,7 @@ func (x *stream) send(ctx context.Context, g configv1.ConfigDiscovery_StreamServ
 			continue
 		}
 		if len(left) > 0 {
-			w.mark = 0
+			w.mark, w.all = 0, false
 			x.putBackUsers(left)
 			x.poke()
 		}

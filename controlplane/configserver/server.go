@@ -42,7 +42,7 @@ type Server struct {
 	Options
 	logger *slog.Logger
 
-	maxFollowed int           // keys a stream may follow
+	maxFollowed int           // keys a stream may follow, and end users
 	ackTimeout  time.Duration // how long an update may go without its acknowledgement
 
 	mu      sync.Mutex

@@ -28,6 +28,7 @@ type stream struct {
 	dirtySettings map[string]bool
 	dirtyPrices   bool // also before the first update
 	followedUsers followedUsers
+	endUsers      int              // how many followedUsers holds
 	askedUsers    map[endUser]bool // subscribed and not answered yet
 	dirtyUsers    map[endUser]bool // changed since the last answer
 	marked        uint64           // counts marks
@@ -98,7 +99,7 @@ func (x *stream) request(r *configv1.ConfigRequest) error {
 		delete(x.dirtyKeys, stored)
 	}
 	x.subscribeUsers(r)
-	if most := x.s.maxFollowed; len(x.followed) > most || len(x.followedUsers) > most {
+	if most := x.s.maxFollowed; len(x.followed) > most || x.endUsers > most {
 		return status.Errorf(codes.ResourceExhausted, "a stream may follow %d keys and as many end users", most)
 	}
 	if len(subscribe) > 0 || len(r.SubscribeUsers) > 0 {
