@@ -3,6 +3,7 @@ package redis_test
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
@@ -25,7 +26,7 @@ func BenchmarkReserveAndSettle(b *testing.B) {
 		"key and user": {{ID: "key:k2", Label: "key", Limits: allLimits()}, {ID: "user:u2", Label: "user", Limits: allLimits()}},
 	} {
 		b.Run(name, func(b *testing.B) {
-			l := start(b, redis.Options{Server: server(b), Ledger: &limittest.Ledger{}})
+			l := start(b, redis.Options{Server: server(b), Ledger: &limittest.Ledger{}, Timeout: time.Second})
 			n := 0
 			b.ReportAllocs()
 			for b.Loop() {

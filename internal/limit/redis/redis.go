@@ -89,6 +89,7 @@ func New(o Options) *Limiter {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	goredis.SetLogger(quiet{})
 	l := &Limiter{
 		o: o, client: o.Server.client(), cluster: o.Server.Cluster || len(o.Server.Addresses) > 1,
 		name: uuid.NewString(), local: memory.New(o.Ledger, o.Now),
@@ -97,6 +98,12 @@ func New(o Options) *Limiter {
 	l.metrics = newMetrics(o.Registerer, l)
 	return l
 }
+
+// quiet drops the lines that go-redis prints by itself: what fails is logged
+// here, once a second at most.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
 
 // Close closes the connections. It is called after Run has returned.
 func (l *Limiter) Close() error { return l.client.Close() }
