@@ -187,13 +187,15 @@ func (s *system) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	s.onStopTry("close store", s.db.Close)
-	// Limits are counted in this process: a second one on the same database
-	// would admit every limit again.
-	unlock, err := s.db.LockSingleProcessor(ctx)
-	if err != nil {
-		return err
+	if !s.config.Redis.enabled() {
+		// Limits are counted in this process: a second one on the same database
+		// would admit every limit again.
+		unlock, err := s.db.LockSingleProcessor(ctx)
+		if err != nil {
+			return err
+		}
+		s.onStop(unlock)
 	}
-	s.onStop(unlock)
 	return makeDefaultSetting(ctx, s.db, s.config, s.logger)
 }
 

@@ -18,7 +18,6 @@ import (
 	"github.com/bricks-gateway/bricks/controlplane"
 	"github.com/bricks-gateway/bricks/controlplane/xds"
 	"github.com/bricks-gateway/bricks/envoy"
-	"github.com/bricks-gateway/bricks/internal/limit/memory"
 	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/processor"
 	"github.com/bricks-gateway/bricks/processor/configcache"
@@ -81,10 +80,14 @@ func (s *system) startProcessor(ctx context.Context) error {
 	})
 	s.onStop(s.workers.start("config stream", cache.Run))
 
+	limiter, err := s.startLimiter(ctx)
+	if err != nil {
+		return err
+	}
 	filter := processor.New(processor.Options{
 		Config:     cache,
 		Spool:      s.spool,
-		Limiter:    memory.New(ledger{s.spool, s.db}, nil),
+		Limiter:    limiter,
 		Prices:     pricing.Default(),
 		Logger:     s.logger,
 		Registerer: s.registry,

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bricks-gateway/bricks/internal/limit"
+	"github.com/bricks-gateway/bricks/internal/limit/memory"
+	"github.com/bricks-gateway/bricks/internal/limit/redis"
+)
+
+// startLimiter returns the limiter that the configuration asks for. One in Redis
+// is checked, and runs until the stop; a Redis that cannot be reached now is
+// waited for in the background.
+func (s *system) startLimiter(ctx context.Context) (limit.Limiter, error) {
+	events := ledger{s.spool, s.db}
+	if !s.config.Redis.enabled() {
+		return memory.New(events, nil), nil
+	}
+	server, err := s.config.Redis.server()
+	if err != nil {
+		return nil, err
+	}
+	l := redis.New(redis.Options{
+		Server: server, Ledger: events, Logger: s.logger, Registerer: s.registry,
+		LostCost: redis.WhenLost(s.config.Redis.LostCost), LostRate: redis.WhenLost(s.config.Redis.LostRate),
+	})
+	s.onStopTry("close redis", l.Close)
+	checking, cancel := context.WithTimeout(ctx, redisCheckTimeout)
+	defer cancel()
+	if err := l.Check(checking); errors.Is(err, redis.ErrUnfit) {
+		return nil, err
+	} else if err != nil {
+		s.logger.Error("Redis cannot be reached yet, limits are checked as if it were lost", "error", err)
+	}
+	s.onStop(s.workers.start("limits", l.Run))
+	return l, nil
+}
+
+const redisCheckTimeout = 5 * time.Second
+
+// server is the Redis that the variables describe.
+func (r *redisConfig) server() (redis.Server, error) {
+	var s redis.Server
+	if !r.URL.Empty() {
+		if r.Hosts != "" {
+			return s, errors.New("REDIS_URL and REDIS_HOSTS exclude each other")
+		}
+		parsed, err := redis.ParseURL(r.URL)
+		if err != nil {
+			return s, fmt.Errorf("REDIS_URL %w", err)
+		}
+		s = parsed
+	} else {
+		port, err := r.port()
+		if err != nil {
+			return s, err
+		}
+		for host := range strings.SplitSeq(cmp.Or(r.Hosts, "localhost"), ",") {
+			if host = strings.TrimSpace(host); host == "" {
+				continue
+			}
+			if _, _, err := net.SplitHostPort(host); err != nil {
+				host = net.JoinHostPort(strings.Trim(host, "[]"), port)
+			}
+			s.Addresses = append(s.Addresses, host)
+		}
+		if len(s.Addresses) == 0 {
+			return s, errors.New("REDIS_HOSTS names no host")
+		}
+	}
+	s.Cluster = r.Cluster || len(s.Addresses) > 1
+	if s.Cluster && s.Database != 0 {
+		return s, errors.New("REDIS_URL: a Redis Cluster has database 0 only")
+	}
+	s.Username = cmp.Or(s.Username, r.Username)
+	if s.Password.Empty() {
+		s.Password = r.Password
+	}
+	s.ReadTimeout, s.WriteTimeout = r.ReadWithin, r.WriteWithin
+	return s, r.secure(&s)
+}
+
+// port is REDIS_PORT; what Kubernetes puts there is the default.
+func (r *redisConfig) port() (string, error) {
+	if r.Port == "" || strings.Contains(r.Port, "://") {
+		return "6379", nil
+	}
+	if n, err := strconv.ParseUint(r.Port, 10, 16); err != nil || n == 0 {
+		return "", fmt.Errorf("REDIS_PORT: %q is not a port", r.Port)
+	}
+	return r.Port, nil
+}
+
+// secure adds TLS where it is asked for.
+func (r *redisConfig) secure(s *redis.Server) error {
+	if s.TLS == nil && (r.TLS || r.CAFile != "") {
+		if !r.URL.Empty() {
+			return errors.New("REDIS_URL: rediss:// is needed for TLS")
+		}
+		s.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if r.CAFile == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(r.CAFile)
+	if err != nil {
+		return fmt.Errorf("REDIS_CA_FILE: %w", err)
+	}
+	s.TLS.RootCAs = x509.NewCertPool()
+	if !s.TLS.RootCAs.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("REDIS_CA_FILE: %s holds no certificate", r.CAFile)
+	}
+	return nil
+}
+
+func (r *redisConfig) validate() error {
+	if !r.enabled() {
+		return nil
+	}
+	_, err := r.server()
+	faults := []error{err}
+	if r.ReadWithin <= 0 || r.WriteWithin <= 0 {
+		faults = append(faults, errors.New("REDIS_READ_TIME_OUT and REDIS_WRITE_TIME_OUT must be above zero"))
+	}
+	if r.LostCost != "closed" && r.LostCost != "open" {
+		faults = append(faults, fmt.Errorf("REDIS_LOST_COST_LIMITS: %q is neither closed nor open", r.LostCost))
+	}
+	switch r.LostRate {
+	case "local", "closed", "open":
+	default:
+		faults = append(faults, fmt.Errorf("REDIS_LOST_RATE_LIMITS: %q is none of local, closed and open", r.LostRate))
+	}
+	return errors.Join(faults...)
+}
