@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/internal/store"
 )
@@ -58,6 +59,11 @@ type Options struct {
 	// XDSStatus answers GET /api/xds/status with any value that JSON can spell;
 	// nil: this process runs no xDS server.
 	XDSStatus func() any
+
+	// Standing tells how an account's limits stand, and VerifyLedger compares the
+	// counters with the events; nil: this process knows of no limiter.
+	Standing     func(ctx context.Context, a limit.Account) (limit.Standing, error)
+	VerifyLedger func(ctx context.Context) (accounts int, differences []limit.Difference, err error)
 
 	// AdminKeys empty means that everyone who reaches the port is admin: New
 	// refuses that unless Loopback says that only this machine can.
@@ -137,6 +143,7 @@ func (a *api) table() []route {
 	routes = append(routes, a.settingRoutes()...)
 	routes = append(routes, a.keyRoutes()...)
 	routes = append(routes, a.eventRoutes()...)
+	routes = append(routes, a.standingRoutes()...)
 	return append(routes, a.systemRoutes()...)
 }
 

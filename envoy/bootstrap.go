@@ -36,6 +36,12 @@ const (
 	maxSocketPath         = 107 // sun_path holds 108 bytes with its NUL
 )
 
+// A stopped processor is noticed within the sum of both.
+const (
+	pingInterval = 5 * time.Second
+	pingTimeout  = 5 * time.Second
+)
+
 // BootstrapConfig is what differs between two Envoys of the gateway.
 type BootstrapConfig struct {
 	NodeID          string
@@ -57,7 +63,11 @@ func Bootstrap(c BootstrapConfig) ([]byte, error) {
 		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{
 			ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
 				ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
-					Http2ProtocolOptions: &corev3.Http2ProtocolOptions{},
+					// A peer that is stopped, not dead, answers no ping. Its streams are
+					// cut then; Envoy's timers do not see it while a provider talks.
+					Http2ProtocolOptions: &corev3.Http2ProtocolOptions{ConnectionKeepalive: &corev3.KeepaliveSettings{
+						Interval: durationpb.New(pingInterval), Timeout: durationpb.New(pingTimeout),
+					}},
 				},
 			},
 		},

@@ -159,10 +159,35 @@ func (x *exchange) checkContent(endOfStream bool) *refusal {
 	if e := x.in.contentEncoding; e != "" && !strings.EqualFold(e, "identity") {
 		return &refusal{http.StatusUnsupportedMediaType, "unsupported_media_type", "content-encoding must be identity", "", 0, nil}
 	}
-	if n, err := strconv.ParseInt(x.in.contentLength, 10, 64); err == nil && n > int64(x.s.o.MaxBody) {
+	size, err := strconv.ParseInt(x.in.contentLength, 10, 64)
+	switch {
+	case err != nil:
+		size = unknownBody
+	case size > int64(x.s.o.MaxBody):
 		return x.tooLarge()
 	}
+	return x.expectBody(size)
+}
+
+// unknownBody is what a body that does not tell its length is taken for, in bytes.
+const unknownBody = 1 << 20
+
+// expectBody makes room for a body of this size. Envoy holds it until it is
+// whole and then sends it in one piece: without a bound on all of them, many
+// large ones at once would end the process.
+func (x *exchange) expectBody(size int64) *refusal {
+	if x.s.bodies.Add(size) > x.s.o.MaxBodies {
+		x.s.bodies.Add(-size)
+		return unavailable("the gateway has too many large requests in hand")
+	}
+	x.expected = size
 	return nil
+}
+
+// bodyDone gives the room back.
+func (x *exchange) bodyDone() {
+	x.s.bodies.Add(-x.expected)
+	x.expected = 0
 }
 
 func (x *exchange) tooLarge() *refusal {

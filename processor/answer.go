@@ -3,6 +3,7 @@ package processor
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,9 +27,10 @@ type answer struct {
 	truncated    bool
 	withheld     bool // answered by us in its place
 	reading      provider.Reading
-	events       int64 // stream events with data: our estimate of output tokens
-	marked       bool  // the stream's own end marker passed
-	ended        bool  // Envoy said end of stream
+	events       int64   // stream events with data
+	written      written // what the model wrote in a stream
+	marked       bool    // the stream's own end marker passed
+	ended        bool    // Envoy said end of stream
 	firstEvent   time.Duration
 	droppedAtCR  bool // the last event was taken out, up to a CR whose LF may follow
 	scrub        scrubber
@@ -104,7 +106,11 @@ func (x *exchange) limitHeaders() []header {
 	if x.reserved == nil {
 		return nil
 	}
-	return stateHeaders(x.reserved.State())
+	headers := stateHeaders(x.reserved.State())
+	if x.lowered > 0 {
+		headers = append(headers, header{"x-bricks-max-output-tokens", strconv.FormatInt(x.lowered, 10)})
+	}
+	return headers
 }
 
 func stateHeaders(s limit.State) []header {
@@ -128,6 +134,9 @@ func (x *exchange) responseBody(b *extprocv3.HttpBody) *extprocv3.ProcessingResp
 	if x.phase == phaseAnswering {
 		if x.answer.sse {
 			out, changed = x.streamChunk(b.Body, b.EndOfStream)
+			if !b.EndOfStream && x.overdrawn() {
+				out, changed = append(slices.Clip(out), x.cutShort()...), true
+			}
 		} else {
 			x.keepBody(b.Body)
 		}
@@ -161,22 +170,28 @@ func (x *exchange) keepBody(chunk []byte) {
 	x.answer.body = append(x.answer.body, chunk...)
 }
 
-// streamChunk reads the events that chunk completes. Without usage to take out
-// the chunk itself passes at once; else whole events do.
+// streamChunk reads the events that chunk completes. The chunk itself passes at
+// once, but whole events do where something may have to come out of the stream
+// or the stream may have to end.
 func (x *exchange) streamChunk(chunk []byte, end bool) (out []byte, changed bool) {
 	a := &x.answer
-	if !a.takeOutUsage {
-		a.scanner.Feed(chunk, func(e sse.Event) { x.readEvent(e) })
-		if end {
-			a.scanner.Close(func(e sse.Event) { x.readEvent(e) })
+	read := x.readEvent
+	if a.takeOutUsage || x.moneyLimited() {
+		out = make([]byte, 0, len(chunk)+64)
+		read = func(e sse.Event) {
+			x.readEvent(e)
+			if a.takeOutUsage {
+				e.Raw = x.withoutUsage(e)
+			}
+			out = append(out, e.Raw...)
 		}
-		return chunk, false
 	}
-	out = make([]byte, 0, len(chunk)+64)
-	emit := func(e sse.Event) { out = append(out, x.withoutUsage(e)...) }
-	a.scanner.Feed(chunk, emit)
+	a.scanner.Feed(chunk, read)
 	if end {
-		a.scanner.Close(emit)
+		a.scanner.Close(read)
+	}
+	if out == nil {
+		return chunk, false
 	}
 	return out, !bytes.Equal(out, chunk)
 }
@@ -196,12 +211,12 @@ func (x *exchange) readEvent(e sse.Event) {
 		return
 	}
 	meter.ReadEvent(&a.reading, e.Data)
+	a.written.read(e.Data)
 }
 
 // withoutUsage returns the event's bytes as the client would have got them had
 // nobody asked for usage: the usage chunk is gone, and so is "usage":null.
 func (x *exchange) withoutUsage(e sse.Event) []byte {
-	x.readEvent(e)
 	afterDropped := x.answer.droppedAtCR
 	x.answer.droppedAtCR = false
 	if afterDropped && string(e.Raw) == "\n" {

@@ -3,6 +3,8 @@ package processor
 import (
 	"bytes"
 	"math"
+	"slices"
+	"strconv"
 
 	"github.com/bricks-gateway/bricks/internal/jsonscan"
 	"github.com/bricks-gateway/bricks/internal/provider"
@@ -12,11 +14,13 @@ import (
 type call struct {
 	model   string
 	stream  bool
-	user    string // of the body
-	maximum int64  // the largest output maximum given; 0: none
-	factor  int64  // how many outputs of that size are asked for, at least 1
-	size    int64  // of the body, in bytes
-	opaque  bool   // holds input whose size the body does not show: images, files, audio
+	user    string            // of the body
+	maximum int64             // the largest output maximum given; 0: none
+	limits  []jsonscan.Member // that gave a maximum, null ones too
+	floor   int64             // a smaller maximum would be no good: what is set aside for thinking
+	factor  int64             // how many outputs of that size are asked for, at least 1
+	size    int64             // of the body, in bytes
+	opaque  bool              // holds input whose size the body does not show: images, files, audio
 
 	streamOptions jsonscan.Member
 	includeUsage  jsonscan.Member // of stream_options
@@ -90,17 +94,25 @@ func (c *call) readMember(m jsonscan.Member, e *provider.Endpoint, fail func(par
 }
 
 func (c *call) readBounds(m jsonscan.Member, e *provider.Endpoint, fail func(param, message string)) {
+	limit := slices.Contains(e.OutputLimits, m.Name)
+	if limit {
+		c.limits = append(c.limits, m)
+	}
 	if m.IsNull() {
 		return
 	}
-	for _, name := range e.OutputLimits {
-		if m.Name == name {
-			n, ok := m.Int(maxOutput)
-			if !ok || n < 1 {
-				fail(name, "must be a whole number from 1 to 2147483647")
-			}
-			c.maximum = max(c.maximum, n)
+	if m.Name == "thinking" && e.Meter == provider.MeterAnthropic {
+		if budget, ok := jsonscan.Get(m.Value, "budget_tokens"); ok {
+			c.floor, _ = budget.Int(maxOutput)
+			c.floor++
 		}
+	}
+	if limit {
+		n, ok := m.Int(maxOutput)
+		if !ok || n < 1 {
+			fail(m.Name, "must be a whole number from 1 to 2147483647")
+		}
+		c.maximum = max(c.maximum, n)
 	}
 	for _, name := range e.OutputFactors {
 		if m.Name == name {
@@ -130,6 +142,42 @@ func holdsMedia(body []byte) bool {
 		}
 	}
 	return false
+}
+
+// withMaximum returns body with no larger output maximum than n. A body without
+// one gets it in the field called name.
+func (c *call) withMaximum(body []byte, name string, n int64) []byte {
+	value := strconv.AppendInt(nil, n, 10)
+	given := false
+	for _, m := range slices.Backward(c.limits) { // from behind, so that places in front stay right
+		asked, ok := m.Int(maxOutput)
+		if ok {
+			given = true
+		}
+		if ok && asked > n {
+			body = jsonscan.Replace(body, m, value)
+		}
+	}
+	switch {
+	case given:
+	case len(c.limits) > 0: // null
+		body = jsonscan.Replace(body, c.limits[0], value)
+	default:
+		body = jsonscan.InsertFirst(body, strconv.Quote(name), string(value))
+	}
+	c.findStreamOptions(body)
+	return body
+}
+
+// findStreamOptions looks for what stands elsewhere after an edit.
+func (c *call) findStreamOptions(body []byte) {
+	if c.streamOptions.Name == "" {
+		return
+	}
+	c.streamOptions, _ = jsonscan.Get(body, "stream_options")
+	if c.includeUsage.Name != "" {
+		c.includeUsage, _ = jsonscan.Get(c.streamOptions.Value, "include_usage")
+	}
 }
 
 // withUsage returns body changed to ask the provider for usage in the stream.

@@ -36,6 +36,7 @@ type exchange struct {
 	// built only then, or the answer would pass unmetered.
 	answerPhases bool
 	streamErr    error
+	cut          bool // the answer ends here: its money is used up
 
 	in       inbound
 	match    provider.Match
@@ -43,8 +44,12 @@ type exchange struct {
 	accounts []limit.Account        // that the request is charged to, the key's first
 	settings []*configcache.Setting // of the provider, in the key's order
 	setting  *configcache.Setting
+	expected int64 // bytes of the body that room is held for
 	call     call
+	quote    quote
+	lowered  int64 // the output's maximum that the money allows; 0: as asked
 	reserved limit.Reservation
+	covered  int64 // tokens of output that the reservation is known to pay for
 	event    gateway.Event
 	answer   answer
 }
@@ -61,6 +66,7 @@ func (x *exchange) handle(req *extprocv3.ProcessingRequest) (*extprocv3.Processi
 		if x.phase != phaseAdmitted {
 			return nil, outOfOrder("request body")
 		}
+		defer x.bodyDone()
 		return x.requestBody(r.RequestBody.Body), nil
 	case *extprocv3.ProcessingRequest_ResponseHeaders:
 		return x.responseHeaders(r.ResponseHeaders), nil

@@ -12,8 +12,6 @@ import (
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
-	"github.com/bricks-gateway/bricks/internal/limit"
-	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/internal/provider"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
@@ -116,6 +114,7 @@ func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 	if r := x.reserve(); r != nil {
 		return x.refuse(r)
 	}
+	x.event.CreatedAt = x.reserved.At().UTC() // the ledger and the counters agree on the window
 	if err := x.s.o.Spool.Intent(&x.event); err != nil {
 		x.s.metrics.spoolErrors.Inc()
 		_ = x.reserved.Settle(x.ctx, 0)
@@ -130,15 +129,27 @@ func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 			RequestHeaders: &extprocv3.HeadersResponse{Response: common},
 		}}
 	}
-	if e := x.match.Endpoint; x.call.stream && e.StreamUsage && !x.call.usageAsked {
-		changed := x.call.withUsage(body)
-		x.answer.takeOutUsage = true
+	if changed, edited := x.edit(body); edited {
 		common.BodyMutation = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: changed}}
 		common.HeaderMutation.SetHeaders = append(common.HeaderMutation.SetHeaders, set("content-length", strconv.Itoa(len(changed))))
 	}
 	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestBody{
 		RequestBody: &extprocv3.BodyResponse{Response: common},
 	}}
+}
+
+// edit changes what must change of the body: the output's maximum, when the
+// money allows less than was asked for, and the wish for usage in a stream.
+func (x *exchange) edit(body []byte) (changed []byte, edited bool) {
+	changed = body
+	if x.lowered > 0 {
+		changed, edited = x.call.withMaximum(changed, x.match.Endpoint.OutputLimits[0], x.lowered), true
+	}
+	if x.call.stream && x.match.Endpoint.StreamUsage && !x.call.usageAsked {
+		changed, edited = x.call.withUsage(changed), true
+		x.answer.takeOutUsage = true
+	}
+	return changed, edited
 }
 
 // upstreamHeaders rewrites the request for the provider.
@@ -165,79 +176,6 @@ func (x *exchange) upstreamHeaders() *extprocv3.HeaderMutation {
 		}
 	}
 	return mutation
-}
-
-// reserve asks the limiter: may this request go on, and for how much. The event
-// then holds what an interrupted request is booked at.
-func (x *exchange) reserve() *refusal {
-	request := limit.Request{ID: x.event.ID, Accounts: x.accounts}
-	bounded := true
-	x.event.PriceStatus = gateway.Free
-	if x.match.Endpoint.Meter != provider.MeterNone {
-		price, priced := x.s.o.Prices.Lookup(x.match.Provider.Name, x.call.model)
-		switch {
-		case hasCostLimit(x.key) && !priced:
-			return &refusal{
-				http.StatusForbidden, "cost_not_boundable",
-				"model " + clip(x.call.model) + " has no known price, and this key has a cost limit", "model", 0, nil,
-			}
-		case hasCostLimit(x.key):
-			request.Cost, bounded = x.call.bound(price, x.match.Endpoint)
-			request.Least = request.Cost
-			x.event.Cost, x.event.PriceStatus = request.Cost, gateway.Priced
-		case priced:
-			x.event.Cost, x.event.PriceStatus = price.Cost(gateway.Usage{InputTokens: x.call.estimatedInput()}), gateway.Priced
-		default:
-			x.event.PriceStatus = gateway.Unpriced
-		}
-	}
-	if hasCostLimit(x.key) && !bounded && !x.key.AllowUnbounded {
-		x.event.Cost = 0
-		return &refusal{
-			http.StatusForbidden, "cost_not_boundable",
-			"what this request could cost cannot be bounded, and this key has a cost limit", "", 0, nil,
-		}
-	}
-	reservation, err := x.s.o.Limiter.Reserve(x.ctx, request)
-	if err != nil {
-		x.event.Cost = 0
-		return limitRefusal(err)
-	}
-	x.reserved = reservation
-	return nil
-}
-
-func hasCostLimit(k *gateway.Key) bool { return k.CostLimit > 0 || k.CostLimitOverTime > 0 }
-
-// bound is the most that the call can cost. A byte-level tokenizer never makes
-// more tokens than there are bytes, and a message's JSON framing is longer than
-// the tokens that a provider adds for it, so the body's length bounds the input.
-func (c *call) bound(p *pricing.Price, e *provider.Endpoint) (cost gateway.NanoUSD, bounded bool) {
-	input, output := c.size, int64(0)
-	bounded = true
-	if c.opaque {
-		input = max(input, p.MaxInputTokens)
-		bounded = p.MaxInputTokens > 0
-	}
-	if len(e.OutputLimits) > 0 {
-		if output = c.maximum; output == 0 {
-			output = p.MaxOutputTokens
-		}
-		bounded = bounded && output > 0
-		output *= c.factor
-	}
-	// Writing input to a cache and reasoning cost more than plain tokens with
-	// some models: the dearest reading of the same tokens is the bound.
-	u := gateway.Usage{InputTokens: input, OutputTokens: output}
-	cost = p.Cost(u)
-	for _, dearer := range []gateway.Usage{
-		{InputTokens: input, CacheWrite5mTokens: input, OutputTokens: output},
-		{InputTokens: input, CacheWrite1hTokens: input, OutputTokens: output},
-		{InputTokens: input, OutputTokens: output, ReasoningTokens: output},
-	} {
-		cost = max(cost, p.Cost(dearer))
-	}
-	return cost, bounded
 }
 
 // maxStoredBody bounds a body kept with an event.

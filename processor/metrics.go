@@ -19,6 +19,7 @@ type metrics struct {
 	spoolErrors prometheus.Counter
 	panics      prometheus.Counter
 	timeouts    prometheus.Counter
+	cut         prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -36,10 +37,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		unanswered:  counter("bricks_unanswered_requests_total", "Forwarded requests that ended without an answer."),
 		spoolErrors: counter("bricks_spool_errors_total", "Event records that could not be written at once."),
 		panics:      counter("bricks_panics_total", "Requests that ended in a panic."),
+		cut:         counter("bricks_cut_streams_total", "Streams that were ended because their money was used up."),
 		timeouts:    counter("bricks_silent_answers_total", "Answers that were cut because nothing came for as long as the client would wait."),
 	}
 	if r != nil {
-		r.MustRegister(m.timeouts, m.requests, m.refused, m.tokens, m.unpriced, m.unanswered, m.spoolErrors, m.panics)
+		r.MustRegister(m.timeouts, m.cut, m.requests, m.refused, m.tokens, m.unpriced, m.unanswered, m.spoolErrors, m.panics)
 	}
 	return m
 }

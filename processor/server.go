@@ -13,6 +13,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
@@ -55,6 +56,9 @@ type Options struct {
 	Timeout time.Duration
 	// MaxBody is the largest request body in bytes; 10 MiB if 0.
 	MaxBody int
+	// MaxBodies bounds the bytes of all request bodies that may be on their way
+	// to the processor at once; 512 MiB if 0.
+	MaxBodies int64
 }
 
 // Server implements Envoy's ExternalProcessor. Safe for concurrent use.
@@ -63,6 +67,7 @@ type Server struct {
 	metrics   *metrics
 	refusals  *refusalLog
 	rotations rotations
+	bodies    atomic.Int64 // bytes announced by requests whose body is not dealt with
 }
 
 var _ extprocv3.ExternalProcessorServer = (*Server)(nil)
@@ -74,6 +79,9 @@ func New(o Options) *Server {
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = 10 << 20
+	}
+	if o.MaxBodies == 0 {
+		o.MaxBodies = 512 << 20
 	}
 	s := &Server{o: o, metrics: newMetrics(o.Registerer)}
 	s.refusals = newRefusalLog(s.writeFinal)
@@ -116,6 +124,9 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err 
 		}
 		if err := stream.Send(resp); err != nil {
 			return err
+		}
+		if x.cut {
+			return status.Error(codes.ResourceExhausted, "the money for this answer is used up")
 		}
 	}
 }

@@ -18,6 +18,7 @@ const statusClientGone = 499
 // end, however that came about, and does not use the stream's own context: that
 // one is over.
 func (x *exchange) finish() {
+	x.bodyDone()
 	switch x.phase {
 	case phaseForwarded, phaseAnswering:
 		x.settle()
@@ -85,7 +86,7 @@ func (x *exchange) price() {
 		// No answer came, or none that can be read: the provider may have worked
 		// all the same.
 		e.Estimated = true
-		if hasCostLimit(x.key) {
+		if x.moneyLimited() {
 			e.Cost = reservedCost // the limit holds whatever happened
 		} else {
 			x.estimate()
@@ -106,7 +107,7 @@ func (x *exchange) price() {
 }
 
 // estimate replaces missing usage by a documented guess: a token for every four
-// bytes of the request and of a JSON answer, and one for every stream event.
+// bytes of the request and of a JSON answer, and for a stream what was written.
 func (x *exchange) estimate() {
 	a, u := &x.answer, &x.event.Usage
 	x.event.Estimated = true
@@ -114,10 +115,19 @@ func (x *exchange) estimate() {
 		u.InputTokens = x.call.estimatedInput()
 	}
 	if a.sse {
-		u.OutputTokens = max(u.OutputTokens, a.events)
+		u.OutputTokens = max(u.OutputTokens, a.wrote())
 	} else if u.OutputTokens == 0 && x.match.Endpoint.Operation != "embeddings" {
 		u.OutputTokens = (a.size + 3) / 4
 	}
+}
+
+// wrote is our count of a stream's output. Of events whose text we cannot find
+// each counts as one token.
+func (a *answer) wrote() int64 {
+	if a.written.pieces == 0 {
+		return a.events
+	}
+	return a.written.tokens()
 }
 
 // unforwarded records a request that ended before its credential was built:

@@ -21,6 +21,9 @@ type config struct {
 	AdminKeys     gateway.Secret   `env:"ADMIN_KEYS"` // comma-separated, each as --admin-key takes it
 	AdminKeyFlags []gateway.Secret // --admin-key: replaces both
 
+	AdminURL string `env:"ADMIN_URL"` // where the tools find a running gateway
+	AdminCA  string `env:"ADMIN_CA"`
+
 	AdminTLSCert string `env:"ADMIN_TLS_CERT"`
 	AdminTLSKey  string `env:"ADMIN_TLS_KEY"`
 	ProxyTLSCert string `env:"PROXY_TLS_CERT"`
@@ -99,6 +102,7 @@ func defaults() config {
 		ProxyAddress:      "127.0.0.1:8002",
 		MetricsAddress:    "127.0.0.1:9090",
 		EnvoyAdminAddress: "127.0.0.1:0",
+		AdminURL:          "http://127.0.0.1:8001",
 		LogLevel:          "info",
 		LogProvider:       "stdout",
 		Privacy:           "off",

@@ -17,6 +17,7 @@ import (
 	"github.com/bricks-gateway/bricks/controlplane"
 	"github.com/bricks-gateway/bricks/envoy"
 	"github.com/bricks-gateway/bricks/internal/event"
+	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/internal/store"
 )
@@ -46,6 +47,7 @@ type system struct {
 	db      *store.Store
 	keyring *secrets.Keyring
 	spool   *event.Spool
+	limiter limit.Limiter
 	plane   *controlplane.ControlPlane
 	inner   *bufconn.Listener // the config stream inside of the process
 
@@ -72,6 +74,7 @@ func runGateway(ctx context.Context, c config, withEnvoy bool, logger *slog.Logg
 		s.startMetrics, // before the store: one that waits for its database is not dead
 		s.openStore,
 		s.startEvents,
+		s.startLimits,
 		s.startControlPlane,
 		s.startProcessor,
 		s.startAdmin,

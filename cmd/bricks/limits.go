@@ -18,17 +18,26 @@ import (
 	"github.com/bricks-gateway/bricks/internal/limit/redis"
 )
 
-// startLimiter returns the limiter that the configuration asks for. One in Redis
-// is checked, and runs until the stop; a Redis that cannot be reached now is
-// waited for in the background.
-func (s *system) startLimiter(ctx context.Context) (limit.Limiter, error) {
+// startLimits makes the limiter, and watches what it counts.
+func (s *system) startLimits(ctx context.Context) error {
 	events := ledger{s.spool, s.db}
-	if !s.config.Redis.enabled() {
-		return memory.New(events, nil), nil
+	s.limiter = memory.New(events, nil)
+	if s.config.Redis.enabled() {
+		if err := s.startRedis(ctx, events); err != nil {
+			return err
+		}
 	}
+	w := newLedgerWatch(s.limiter, events, s.logger, s.registry)
+	s.onStop(s.workers.start("ledger watch", w.run))
+	return nil
+}
+
+// startRedis makes the limiter one in Redis, which is checked, and runs until
+// the stop. A Redis that cannot be reached now is waited for in the background.
+func (s *system) startRedis(ctx context.Context, events limit.Ledger) error {
 	server, err := s.config.Redis.server()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	l := redis.New(redis.Options{
 		Server: server, Ledger: events, Logger: s.logger, Registerer: s.registry,
@@ -38,12 +47,13 @@ func (s *system) startLimiter(ctx context.Context) (limit.Limiter, error) {
 	checking, cancel := context.WithTimeout(ctx, redisCheckTimeout)
 	defer cancel()
 	if err := l.Check(checking); errors.Is(err, redis.ErrUnfit) {
-		return nil, err
+		return err
 	} else if err != nil {
 		s.logger.Error("Redis cannot be reached yet, limits are checked as if it were lost", "error", err)
 	}
 	s.onStop(s.workers.start("limits", l.Run))
-	return l, nil
+	s.limiter = l
+	return nil
 }
 
 const redisCheckTimeout = 5 * time.Second

@@ -60,6 +60,8 @@ func run(ctx context.Context, args, environment []string, stdout, stderr io.Writ
 		return runCheck(ctx, c, stdout)
 	case "migrate":
 		return runMigrate(ctx, c, logger, stderr)
+	case "ledger verify":
+		return runLedgerVerify(ctx, c, stdout)
 	case "version":
 		_, err := fmt.Fprintf(stdout, "bricks %s (%s, Envoy %s)\n", version(), runtime.Version(), envoy.PinnedVersion())
 		return err

@@ -24,6 +24,8 @@ type commandLine struct {
 	MetricsAddress    *string  `name:"metrics-address" placeholder:"IP:PORT" help:"Metrics, health and readiness (METRICS_ADDRESS; 127.0.0.1:9090)."`
 	EnvoyAdminAddress *string  `name:"envoy-admin-address" placeholder:"IP:PORT" help:"Envoy's own admin interface, loopback only (ENVOY_ADMIN_ADDRESS; a free port)."`
 	AdminKey          []string `name:"admin-key" sep:"none" placeholder:"KEY" help:"Key of the admin API, as key or role[tags]=key; may be repeated (ADMIN_PASS, ADMIN_KEYS; none)."`
+	AdminURL          *string  `name:"admin-url" placeholder:"URL" help:"For the tools: the admin API of the running gateway (ADMIN_URL; http://127.0.0.1:8001)."`
+	AdminCA           *string  `name:"admin-ca" placeholder:"FILE" help:"For the tools: certificates to trust instead of the system's (ADMIN_CA)."`
 	AdminTLSCert      *string  `name:"admin-tls-cert" placeholder:"FILE" help:"Certificate of the admin API (ADMIN_TLS_CERT)."`
 	AdminTLSKey       *string  `name:"admin-tls-key" placeholder:"FILE" help:"Its private key (ADMIN_TLS_KEY)."`
 	ProxyTLSCert      *string  `name:"proxy-tls-cert" placeholder:"FILE" help:"Certificate of Envoy's listener (PROXY_TLS_CERT)."`
@@ -41,7 +43,10 @@ type commandLine struct {
 	Admin        struct{} `cmd:"" hidden:""`
 	Check        struct{} `cmd:"" help:"Say whether this configuration would start, and with which Envoy."`
 	Migrate      struct{} `cmd:"" help:"Bring the store's schema up to date, and stop."`
-	Version      struct{} `cmd:"" help:"Print the versions."`
+	Ledger       struct {
+		Verify struct{} `cmd:"" help:"Compare what the running gateway counts with the sums of its events."`
+	} `cmd:"" help:"Look at the ledger."`
+	Version struct{} `cmd:"" help:"Print the versions."`
 }
 
 // errHelp says that help was asked for and printed.
@@ -151,6 +156,8 @@ func (c *config) apply(cl *commandLine) {
 		{cl.ProxyAddress, &c.ProxyAddress},
 		{cl.MetricsAddress, &c.MetricsAddress},
 		{cl.EnvoyAdminAddress, &c.EnvoyAdminAddress},
+		{cl.AdminURL, &c.AdminURL},
+		{cl.AdminCA, &c.AdminCA},
 		{cl.AdminTLSCert, &c.AdminTLSCert},
 		{cl.AdminTLSKey, &c.AdminTLSKey},
 		{cl.ProxyTLSCert, &c.ProxyTLSCert},

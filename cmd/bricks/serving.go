@@ -18,6 +18,7 @@ import (
 	"github.com/bricks-gateway/bricks/controlplane"
 	"github.com/bricks-gateway/bricks/controlplane/xds"
 	"github.com/bricks-gateway/bricks/envoy"
+	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/processor"
 	"github.com/bricks-gateway/bricks/processor/configcache"
@@ -80,14 +81,10 @@ func (s *system) startProcessor(ctx context.Context) error {
 	})
 	s.onStop(s.workers.start("config stream", cache.Run))
 
-	limiter, err := s.startLimiter(ctx)
-	if err != nil {
-		return err
-	}
 	filter := processor.New(processor.Options{
 		Config:     cache,
 		Spool:      s.spool,
-		Limiter:    limiter,
+		Limiter:    s.limiter,
 		Prices:     pricing.Default(),
 		Logger:     s.logger,
 		Registerer: s.registry,
@@ -138,6 +135,10 @@ func (s *system) startAdmin(ctx context.Context) error {
 		Applier:   s.plane,
 		CheckURL:  s.plane.CheckURL,
 		XDSStatus: func() any { return s.plane.XDSStatus() },
+		Standing:  s.limiter.Standing,
+		VerifyLedger: func(ctx context.Context) (int, []limit.Difference, error) {
+			return limit.Verify(ctx, s.limiter, ledger{s.spool, s.db}, nil)
+		},
 		AdminKeys: keys,
 		Loopback:  s.adminAddress.Addr().IsLoopback(),
 		Version:   version(),

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -74,6 +75,42 @@ func TestProcessorDown(t *testing.T) {
 			return e.post(t, chat, helloChat).status == http.StatusOK
 		})
 	})
+}
+
+// TestStoppedInMidStream: the provider talks on, but nobody meters what it says.
+// The stream is cut, and its money is booked when the gateway goes on.
+func TestStoppedInMidStream(t *testing.T) {
+	e := newEnv(t, testenv.Options{})
+	start := time.Now()
+	done := make(chan answer)
+	go func() {
+		a, _ := e.try(context.WithoutCancel(t.Context()), http.MethodPost, chat, `{"model":"gpt-4o-mini","stream":true,`+hello+`}`,
+			"X-Fake-Words", "100000", "X-Fake-Pace", "5ms")
+		done <- a
+	}()
+	testenv.Eventually(t, waitForEvents, "the stream runs", func() bool {
+		r := e.fake.Requests()
+		return len(r) == 1 && len(r[0].Answer) > 10_000
+	})
+	if err := syscall.Kill(e.PID(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	var a answer
+	select {
+	case a = <-done:
+	case <-time.After(15 * time.Second):
+		t.Error("the stream of a stopped gateway was not cut within 15 s")
+	}
+	t.Logf("measured: cut after %v", time.Since(start).Round(time.Second/10))
+	if err := syscall.Kill(e.PID(), syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if a.err == nil {
+		t.Errorf("the stream ended without an error")
+	}
+	if ev := e.AwaitEvents(e.key, 1)[0]; !ev.Incomplete || !ev.Estimated || nanoOf(t, ev.Cost) < 20*outputPrice {
+		t.Errorf("event = %+v, want what passed, estimated", ev)
+	}
 }
 
 // TestGatewayKilled: Envoy dies with it, and the port is free.

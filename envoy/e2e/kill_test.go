@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"strconv"
 	"sync"
 	"testing"
@@ -20,13 +19,7 @@ import (
 // load and starts it again, over and over. In the end every request that the
 // provider saw has exactly one event. BRICKS_TEST_KILLS sets the rounds.
 func TestKilledUnderLoad(t *testing.T) {
-	rounds := 3
-	if text := os.Getenv("BRICKS_TEST_KILLS"); text != "" {
-		var err error
-		if rounds, err = strconv.Atoi(text); err != nil {
-			t.Fatal(err)
-		}
-	}
+	rounds := number(t, "BRICKS_TEST_KILLS", 3)
 	e := newEnv(t, testenv.Options{})
 	for round := range rounds {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -15,6 +15,7 @@ import (
 
 // target is one set-up under test.
 type target struct {
+	admin     string // URL of the admin API; empty without a gateway
 	name      string
 	url       string
 	header    http.Header

@@ -20,6 +20,7 @@ const (
 	bareName    = "bare Envoy"
 	noopName    = "no-op ext_proc"
 	gatewayName = "gateway"
+	limitsName  = "gateway, all limits" // the same process, by a key with every limit
 	// With a PostgreSQL to use, the gateway is measured on that too.
 	postgresName     = "gateway, PostgreSQL"
 	postgresVariable = "BRICKS_TEST_POSTGRES"
@@ -49,11 +50,11 @@ func setUp(ctx context.Context, envoy, bricks, dir string) ([]target, error) {
 		return nil, err
 	}
 	filtered.url += "/v1/chat/completions"
-	gateway, err := startGateway(ctx, gatewayName, envoy, bricks, filepath.Join(dir, "data"), upstream, nil)
+	gateways, err := startGateway(ctx, gatewayName, envoy, bricks, filepath.Join(dir, "data"), upstream, nil)
 	if err != nil {
 		return nil, err
 	}
-	targets := []target{bare, filtered, gateway}
+	targets := append([]target{bare, filtered}, gateways...)
 	if raw := os.Getenv(postgresVariable); raw != "" {
 		variables, err := postgresVariables(raw)
 		if err != nil {
@@ -63,7 +64,7 @@ func setUp(ctx context.Context, envoy, bricks, dir string) ([]target, error) {
 		if err != nil {
 			return nil, err
 		}
-		targets = append(targets, onPostgres)
+		targets = append(targets, onPostgres[0])
 	}
 	return targets, nil
 }
@@ -84,8 +85,43 @@ func postgresVariables(raw string) ([]string, error) {
 	}, nil
 }
 
-// startGateway runs `bricks up` and makes a setting and a key in it.
-func startGateway(ctx context.Context, name, envoy, bricks, dataDir string, upstream int, variables []string) (target, error) {
+// allLimits are more than any run uses up.
+var allLimits = map[string]any{
+	"costLimitInUsd": 1_000_000, "costLimitInUsdOverTime": 100_000, "costLimitInUsdUnit": "d",
+	"rateLimitOverTime": 100_000_000, "rateLimitUnit": "h", "maxParallelRequests": 10_000,
+}
+
+// startGateway runs `bricks up` and makes a setting in it, and a key without
+// limits and one with all.
+func startGateway(ctx context.Context, name, envoy, bricks, dataDir string, upstream int, variables []string) ([]target, error) {
+	t, err := startProcess(ctx, name, envoy, bricks, dataDir, upstream, variables)
+	if err != nil {
+		return nil, err
+	}
+	var setting struct{ ID string }
+	if err := call(ctx, http.MethodPost, t.admin+"/api/provider-settings", map[string]any{
+		"provider": "openai", "setting": map[string]string{"apikey": "sk-bench", "url": fmt.Sprintf("http://127.0.0.1:%d", upstream)},
+	}, &setting); err != nil {
+		return nil, err
+	}
+	targets := []target{t, t}
+	targets[1].name = limitsName
+	for i, limits := range []map[string]any{{}, allLimits} {
+		body := map[string]any{"name": "bench", "settingIds": []string{setting.ID}}
+		for field, value := range limits {
+			body[field] = value
+		}
+		var key struct{ Key string }
+		if err := call(ctx, http.MethodPut, t.admin+"/api/key-management/keys", body, &key); err != nil {
+			return nil, err
+		}
+		targets[i].header = jsonHeader("Authorization: Bearer " + key.Key)
+	}
+	return targets, nil
+}
+
+// startProcess runs `bricks up` and returns it without a key.
+func startProcess(ctx context.Context, name, envoy, bricks, dataDir string, upstream int, variables []string) (target, error) {
 	t := target{name: name}
 	cmd := exec.CommandContext(ctx, bricks, "up", "--data-dir", dataDir, "--envoy-path", envoy, "--log-level", "error",
 		"--admin-address", "127.0.0.1:0", "--proxy-address", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0",
@@ -118,19 +154,8 @@ func startGateway(ctx context.Context, name, envoy, bricks, dataDir string, upst
 	if t.envoy, err = childOf(t.processor, "envoy"); err != nil {
 		return t, err
 	}
-	var setting struct{ ID string }
-	admin := "http://" + ready.Admin
-	if err := call(ctx, http.MethodPost, admin+"/api/provider-settings", map[string]any{
-		"provider": "openai", "setting": map[string]string{"apikey": "sk-bench", "url": fmt.Sprintf("http://127.0.0.1:%d", upstream)},
-	}, &setting); err != nil {
-		return t, err
-	}
-	var key struct{ Key string }
-	if err := call(ctx, http.MethodPut, admin+"/api/key-management/keys", map[string]any{"name": "bench", "settingIds": []string{setting.ID}}, &key); err != nil {
-		return t, err
-	}
+	t.admin = "http://" + ready.Admin
 	t.url = "http://" + ready.Proxy + "/api/providers/openai/v1/chat/completions"
-	t.header = jsonHeader("Authorization: Bearer " + key.Key)
 	return t, nil
 }
 

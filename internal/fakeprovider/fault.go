@@ -27,6 +27,7 @@ type fault struct {
 	cacheWrite   int64         // x-fake-cache-write-tokens: input written to it, Anthropic only
 	cacheWrite1h int64         // x-fake-cache-write-1h-tokens: the part kept for an hour
 	reasoning    int64         // x-fake-reasoning-tokens: added to the output
+	unbounded    bool          // x-fake-maximum: ignored writes on behind the output's maximum
 }
 
 const cutHalfWay = -1
@@ -83,6 +84,9 @@ func (f *fault) set(name, value string) bool {
 		number(&f.cacheWrite)
 	case "cache-write-1h-tokens":
 		number(&f.cacheWrite1h)
+	case "maximum":
+		f.unbounded = value == "ignored"
+		return f.unbounded
 	case "reasoning-tokens":
 		number(&f.reasoning)
 	default:

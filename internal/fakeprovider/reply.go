@@ -34,7 +34,7 @@ func (x *exchange) reply(c conversation) reply {
 		for len(r.words) < x.fault.words {
 			r.words = append(r.words, "word")
 		}
-		if r.limited = c.maximum > 0 && int64(len(r.words)) > c.maximum; r.limited {
+		if r.limited = c.maximum > 0 && int64(len(r.words)) > c.maximum && !x.fault.unbounded; r.limited {
 			r.words = r.words[:c.maximum]
 		}
 		r.output = int64(len(r.words))

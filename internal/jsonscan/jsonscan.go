@@ -62,6 +62,8 @@ func checkDepth(data []byte) error {
 }
 
 // Member is one member of an object. Offsets count bytes in the scanned data.
+// Name and Value share the memory of the data, which must not change while a
+// Member is in use.
 type Member struct {
 	Name  string // unescaped
 	Value []byte // raw, without surrounding white space
@@ -139,7 +141,7 @@ func Object(data []byte, yield func(Member) bool) error {
 		if !ok {
 			return errSyntax
 		}
-		name, ok := unquote(data[start:end])
+		name, ok := nameOf(data[start:end])
 		if !ok {
 			return errSyntax
 		}

@@ -3,6 +3,7 @@ package jsonscan
 import (
 	"bytes"
 	"io"
+	"unsafe"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -80,6 +81,16 @@ func skipNested(data []byte, i int) (int, bool) {
 		i++
 	}
 	return i, false
+}
+
+// nameOf is unquote without a copy: a body's names are compared and forgotten,
+// and there are many of them.
+func nameOf(quoted []byte) (string, bool) {
+	inner := quoted[1 : len(quoted)-1]
+	if len(inner) > 0 && bytes.IndexByte(inner, '\\') < 0 {
+		return unsafe.String(&inner[0], len(inner)), true
+	}
+	return unquote(quoted)
 }
 
 func unquote(quoted []byte) (string, bool) {
