@@ -86,6 +86,7 @@ type redisConfig struct {
 	CAFile      string         `env:"CA_FILE"`
 	ReadWithin  time.Duration  `env:"READ_TIME_OUT"` // names of their own, see variableOf
 	WriteWithin time.Duration  `env:"WRITE_TIME_OUT"`
+	CallTimeout time.Duration  `env:"CALL_TIME_OUT"`    // of one call that a request waits for
 	LostCost    string         `env:"LOST_COST_LIMITS"` // what limits do while Redis is away
 	LostRate    string         `env:"LOST_RATE_LIMITS"`
 }
@@ -118,6 +119,7 @@ func defaults() config {
 		Redis: redisConfig{
 			ReadWithin:  time.Second,
 			WriteWithin: 500 * time.Millisecond,
+			CallTimeout: 50 * time.Millisecond,
 			LostCost:    "closed",
 			LostRate:    "local",
 		},

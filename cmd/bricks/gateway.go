@@ -44,12 +44,13 @@ type system struct {
 	xdsSocket       string
 	processorSocket string
 
-	db      *store.Store
-	keyring *secrets.Keyring
-	spool   *event.Spool
-	limiter limit.Limiter
-	plane   *controlplane.ControlPlane
-	inner   *bufconn.Listener // the config stream inside of the process
+	db       *store.Store
+	keyring  *secrets.Keyring
+	spool    *event.Spool
+	unbooked []limit.Booking // what an earlier process left in the spool
+	limiter  limit.Limiter
+	plane    *controlplane.ControlPlane
+	inner    *bufconn.Listener // the config stream inside of the process
 
 	adminAddress   netip.AddrPort // these hold the real ports once they are bound
 	proxyAddress   netip.AddrPort
@@ -205,7 +206,7 @@ func (s *system) openStore(ctx context.Context) (err error) {
 // startEvents opens the spool, which settles what a killed process left, and
 // starts its delivery.
 func (s *system) startEvents(context.Context) (err error) {
-	s.spool, err = event.Open(filepath.Join(s.config.DataDir, "spool"), event.Options{Logger: s.logger})
+	s.spool, err = event.Open(filepath.Join(s.config.DataDir, "spool"), event.Options{Logger: s.logger, Recovered: s.recover})
 	if err != nil {
 		return err
 	}

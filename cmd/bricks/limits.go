@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/limit/memory"
 	"github.com/bricks-gateway/bricks/internal/limit/redis"
@@ -40,7 +41,7 @@ func (s *system) startRedis(ctx context.Context, events limit.Ledger) error {
 		return err
 	}
 	l := redis.New(redis.Options{
-		Server: server, Ledger: events, Logger: s.logger, Registerer: s.registry,
+		Server: server, Ledger: events, Logger: s.logger, Registerer: s.registry, Timeout: s.config.Redis.CallTimeout,
 		LostCost: redis.WhenLost(s.config.Redis.LostCost), LostRate: redis.WhenLost(s.config.Redis.LostRate),
 	})
 	s.onStopTry("close redis", l.Close)
@@ -53,7 +54,23 @@ func (s *system) startRedis(ctx context.Context, events limit.Ledger) error {
 	}
 	s.onStop(s.workers.start("limits", l.Run))
 	s.limiter = l
+	for _, b := range s.unbooked {
+		if err := l.Book(ctx, b); err != nil {
+			return fmt.Errorf("book what an earlier process left: %w", err)
+		}
+	}
+	s.unbooked = nil
 	return nil
+}
+
+// recover notes what an earlier process spent: counters that outlive a process
+// may not know of it. Booking again what they know changes nothing.
+func (s *system) recover(e *gateway.Event) {
+	if s.config.Redis.enabled() && e.Cost > 0 && e.KeyID != "" {
+		s.unbooked = append(s.unbooked, limit.Booking{
+			ID: e.ID, Accounts: append([]gateway.AccountID{gateway.KeyAccount(e.KeyID)}, e.Accounts...), Cost: e.Cost, At: e.CreatedAt,
+		})
+	}
 }
 
 const redisCheckTimeout = 5 * time.Second
@@ -139,8 +156,8 @@ func (r *redisConfig) validate() error {
 	}
 	_, err := r.server()
 	faults := []error{err}
-	if r.ReadWithin <= 0 || r.WriteWithin <= 0 {
-		faults = append(faults, errors.New("REDIS_READ_TIME_OUT and REDIS_WRITE_TIME_OUT must be above zero"))
+	if r.ReadWithin <= 0 || r.WriteWithin <= 0 || r.CallTimeout <= 0 {
+		faults = append(faults, errors.New("REDIS_READ_TIME_OUT, REDIS_WRITE_TIME_OUT and REDIS_CALL_TIME_OUT must be above zero"))
 	}
 	if r.LostCost != "closed" && r.LostCost != "open" {
 		faults = append(faults, fmt.Errorf("REDIS_LOST_COST_LIMITS: %q is neither closed nor open", r.LostCost))

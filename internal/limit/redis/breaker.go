@@ -15,7 +15,7 @@ type breaker struct {
 
 const (
 	tolerated  = 5 // failures in a row before it opens
-	probeEvery = time.Second
+	probeEvery = beatEvery
 )
 
 // closed reports whether Redis may be asked.
@@ -25,7 +25,7 @@ func (b *breaker) closed() bool {
 	return !b.open
 }
 
-// probe is closed, and true once a second while open.
+// probe is closed, and true now and then while open.
 func (b *breaker) probe() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

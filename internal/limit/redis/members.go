@@ -13,8 +13,7 @@ const (
 	beatEvery = 200 * time.Millisecond
 	beatLife  = 3 * time.Second
 	// youngEpoch is how long after a loss of all keys replicas may take to come
-	// back: one that has given Redis up asks once a second. Who has not come back
-	// within oldEpoch is dead.
+	// back, some beats. Who has not come back within oldEpoch is dead.
 	youngEpoch = 2 * time.Second
 	oldEpoch   = beatLife
 )
