@@ -60,9 +60,10 @@ func killedWithOpenReservations(t *testing.T, o testenv.Options) {
 		})
 	}
 	testenv.Eventually(t, waitForEvents, "100 open reservations", func() bool { return e.standing(t, k).RunningRequests == open })
-	if a := e.race(t, 20, k, limited(false)); a > 1 {
+	if a := e.race(t, 20, k, limited(false), "X-Fake-Words", "50"); a > 1 {
 		t.Errorf("%d requests were let through on money for one", a)
 	}
+	testenv.Eventually(t, waitForEvents, "the one is settled", func() bool { return e.standing(t, k).RunningRequests == open })
 	e.Kill()
 	cancel()
 	clients.Wait()

@@ -212,7 +212,7 @@ func TestModesWithoutRedis(t *testing.T) {
 
 // TestUnfitRedisIsRefused: one that evicts forgets money.
 func TestUnfitRedisIsRefused(t *testing.T) {
-	check := func(args ...string) (error, string) {
+	check := func(args ...string) (string, error) {
 		r := testenv.StartRedis(t, args...)
 		var logs strings.Builder
 		l := redis.New(redis.Options{Server: serverOf(r), Ledger: &limittest.Ledger{}, Logger: slog.New(slog.NewTextHandler(&logs, nil))})
@@ -222,16 +222,16 @@ func TestUnfitRedisIsRefused(t *testing.T) {
 		if err != nil && code(reserved) != string(gateway.Unavailable) {
 			t.Errorf("%v: reserved all the same: %v", args, reserved)
 		}
-		return err, logs.String()
+		return logs.String(), err
 	}
-	if err, _ := check(); err != nil {
+	if _, err := check(); err != nil {
 		t.Error(err)
 	}
-	err, _ := check("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+	_, err := check("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
 	if !errors.Is(err, redis.ErrUnfit) || !strings.Contains(err.Error(), "noeviction") {
 		t.Errorf("a server that evicts: %v", err)
 	}
-	if err, logs := check("--rename-command", "CONFIG", ""); err != nil || !strings.Contains(logs, "noeviction") {
+	if logs, err := check("--rename-command", "CONFIG", ""); err != nil || !strings.Contains(logs, "noeviction") {
 		t.Errorf("a server without CONFIG: %v, %q", err, logs)
 	}
 }
