@@ -26,7 +26,8 @@ func BenchmarkReserveAndSettle(b *testing.B) {
 		"key and user": {{ID: "key:k2", Label: "key", Limits: allLimits()}, {ID: "user:u2", Label: "user", Limits: allLimits()}},
 	} {
 		b.Run(name, func(b *testing.B) {
-			l := start(b, redis.Options{Server: server(b), Ledger: &limittest.Ledger{}, Timeout: time.Second})
+			s := server(b)
+			l := start(b, redis.Options{Server: s, Ledger: &limittest.Ledger{}, Timeout: time.Second})
 			n := 0
 			b.ReportAllocs()
 			for b.Loop() {
@@ -39,6 +40,8 @@ func BenchmarkReserveAndSettle(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+			_, µs := scriptCalls(b, s)
+			b.ReportMetric(µs, "server-µs/call")
 		})
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -382,23 +381,7 @@ func TestOneRoundTrip(t *testing.T) {
 	settled(t, s, "trip:")
 	accounts := []limit.Account{{ID: "key:k", Label: "key", Limits: allLimits()}, {ID: "user:u", Label: "user", Limits: allLimits()}}
 	calls := func() int {
-		r := testenv.Redis{Address: s.Addresses[0]}
-		info, err := r.Do("INFO commandstats")
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := 0
-		for line := range strings.Lines(info) {
-			name, rest, _ := strings.Cut(line, ":calls=")
-			if name == "cmdstat_evalsha" || name == "cmdstat_eval" {
-				count, _, _ := strings.Cut(rest, ",")
-				c, err := strconv.Atoi(count)
-				if err != nil {
-					t.Fatal(err)
-				}
-				n += c
-			}
-		}
+		n, _ := scriptCalls(t, s)
 		return n
 	}
 	reserve := func(id string) limit.Reservation {
@@ -423,4 +406,26 @@ func TestOneRoundTrip(t *testing.T) {
 	if n := calls() - before; n != 2 {
 		t.Errorf("with Settle %d calls, want 2", n)
 	}
+}
+
+// scriptCalls is how many scripts the server has run, and how long each took it.
+func scriptCalls(t testing.TB, s redis.Server) (n int, µs float64) {
+	t.Helper()
+	r := testenv.Redis{Address: s.Addresses[0]}
+	info, err := r.Do("INFO commandstats")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(info) {
+		name, figures, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if name != "cmdstat_evalsha" && name != "cmdstat_eval" {
+			continue
+		}
+		var calls, total int
+		if _, err := fmt.Sscanf(figures, "calls=%d,usec=%d", &calls, &total); err != nil {
+			t.Fatal(err)
+		}
+		n, µs = n+calls, µs+float64(total)
+	}
+	return n, µs / float64(max(n, 1))
 }
