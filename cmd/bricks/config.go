@@ -86,12 +86,23 @@ func (p *postgresConfig) enabled() bool {
 	return len(p.Hosts) > 0 || p.Username != "" || !p.Password.Empty() || p.Database != ""
 }
 
-// redisConfig holds the variables that ask for Redis. REDIS_PORT alone does
-// not: Kubernetes sets it for every service that is called redis.
+// redisConfig takes the place of counters in the process as soon as the hosts,
+// the URL or the password is given. REDIS_PORT alone does not: Kubernetes sets it
+// for every service that is called redis.
 type redisConfig struct {
-	Hosts    string         `env:"HOSTS"`
-	URL      gateway.Secret `env:"URL"` // may hold a password
-	Password gateway.Secret `env:"PASSWORD"`
+	Hosts       string         `env:"HOSTS"`
+	URL         gateway.Secret `env:"URL"` // may hold a password
+	Port        string         `env:"PORT"`
+	Username    string         `env:"USERNAME"`
+	Password    gateway.Secret `env:"PASSWORD"`
+	Cluster     bool           `env:"CLUSTER"`
+	TLS         bool           `env:"TLS"`
+	CAFile      string         `env:"CA_FILE"`
+	ReadWithin  time.Duration  `env:"READ_TIME_OUT"` // names of their own, see variableOf
+	WriteWithin time.Duration  `env:"WRITE_TIME_OUT"`
+	CallTimeout time.Duration  `env:"CALL_TIME_OUT"`    // of one call that a request waits for
+	LostCost    string         `env:"LOST_COST_LIMITS"` // what limits do while Redis is away
+	LostRate    string         `env:"LOST_RATE_LIMITS"`
 }
 
 func (r *redisConfig) enabled() bool {
@@ -119,6 +130,13 @@ func defaults() config {
 			Port:         5432,
 			ReadTimeout:  2 * time.Minute,
 			WriteTimeout: 5 * time.Second,
+		},
+		Redis: redisConfig{
+			ReadWithin:  time.Second,
+			WriteWithin: 500 * time.Millisecond,
+			CallTimeout: 50 * time.Millisecond,
+			LostCost:    "closed",
+			LostRate:    "local",
 		},
 	}
 }

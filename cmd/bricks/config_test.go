@@ -71,7 +71,7 @@ func TestParseGood(t *testing.T) {
 			},
 		},
 		"an empty variable is not set":       {nil, []string{"PROXY_TIMEOUT=", "REDIS_HOSTS=", "POSTGRESQL_HOSTS=", "LOGGING_LEVEL="}, func(*config) {}},
-		"the port of a service called redis": {nil, []string{"REDIS_PORT=tcp://10.0.0.1:6379"}, func(*config) {}},
+		"the port of a service called redis": {nil, []string{"REDIS_PORT=tcp://10.0.0.1:6379"}, func(c *config) { c.Redis.Port = "tcp://10.0.0.1:6379" }},
 		"PostgreSQL with the least": {
 			nil, []string{"POSTGRESQL_USERNAME=u"},
 			func(c *config) {
@@ -139,8 +139,11 @@ func TestParseBad(t *testing.T) {
 		"unknown privacy":         {[]string{"up", "-p", "high"}, nil, []string{"--privacy", "high"}},
 		"unknown statistics":      {[]string{"up"}, []string{"STATS_PROVIDER=graphite"}, []string{"STATS_PROVIDER"}},
 		"unknown price policy":    {[]string{"up"}, []string{"UNKNOWN_PRICE_POLICY=guess"}, []string{"UNKNOWN_PRICE_POLICY", "guess"}},
-		"Redis hosts":             {[]string{"up"}, []string{"REDIS_HOSTS=r"}, []string{"REDIS_HOSTS", "not built yet"}},
-		"Redis password":          {[]string{"up"}, []string{"REDIS_PASSWORD=hunter2"}, []string{"REDIS_PASSWORD"}},
+		"two Redis":               {[]string{"up"}, []string{"REDIS_HOSTS=r", "REDIS_URL=redis://r"}, []string{"REDIS_HOSTS", "REDIS_URL"}},
+		"malformed Redis timeout": {[]string{"up"}, []string{"REDIS_READ_TIME_OUT=1"}, []string{"REDIS_READ_TIME_OUT"}},
+		"Redis modes":             {[]string{"up"}, []string{"REDIS_HOSTS=r", "REDIS_LOST_COST_LIMITS=local", "REDIS_LOST_RATE_LIMITS=x"}, []string{"REDIS_LOST_COST_LIMITS", "REDIS_LOST_RATE_LIMITS"}},
+		"Redis port":              {[]string{"up"}, []string{"REDIS_HOSTS=r", "REDIS_PORT=0"}, []string{"REDIS_PORT"}},
+		"Redis authority":         {[]string{"up"}, []string{"REDIS_HOSTS=r", "REDIS_CA_FILE=/nowhere/ca"}, []string{"/nowhere/ca"}},
 		"PostgreSQL without user": {[]string{"up"}, []string{"POSTGRESQL_HOSTS=db"}, []string{"POSTGRESQL_USERNAME"}},
 		"unknown SSL mode":        {[]string{"up"}, []string{"POSTGRESQL_USERNAME=u", "POSTGRESQL_SSL_MODE=on"}, []string{"POSTGRESQL_SSL_MODE"}},
 		"all faults at once": {

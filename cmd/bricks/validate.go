@@ -72,11 +72,8 @@ func (c *config) Validate() error {
 	default:
 		fault("STATS_PROVIDER: %q is none of prometheus, datadog and statsd", c.StatsProvider)
 	}
-	if c.Redis.enabled() {
-		fault("REDIS_HOSTS, REDIS_PASSWORD or REDIS_URL is set, but counters in Redis are not built yet: unset it to count in process (one gateway process only)")
-	}
 	_, err := c.DefaultUser.limits()
-	faults = append(faults, err, c.Postgres.validate())
+	faults = append(faults, err, c.Postgres.validate(), c.Redis.validate())
 	return errors.Join(faults...)
 }
 
