@@ -46,6 +46,14 @@ type Store interface {
 	Users(ctx context.Context, f store.UserFilter) (users []*gateway.User, total int, err error)
 
 	Events(ctx context.Context, f store.EventFilter) (events []*gateway.Event, total int, err error)
+	RerateEvents(ctx context.Context, r store.Rerate) (page []store.Rerated, corrections []*gateway.Event, next store.EventCursor, err error)
+
+	PutPriceOverride(ctx context.Context, o *gateway.PriceOverride) error
+	DeletePriceOverride(ctx context.Context, id string) (revision int64, err error)
+	PriceOverride(ctx context.Context, id string) (*gateway.PriceOverride, error)
+	PriceOverrides(ctx context.Context) ([]*gateway.PriceOverride, error)
+	UnknownPricePolicy(ctx context.Context) (gateway.UnknownPricePolicy, error)
+	SetUnknownPricePolicy(ctx context.Context, p gateway.UnknownPricePolicy) (revision int64, err error)
 }
 
 // Applier puts a committed revision in force.
@@ -88,6 +96,12 @@ type Options struct {
 	// CheckPolicy judges a key's policyId. nil refuses every one, because a
 	// policy that nothing enforces must not look as if it were.
 	CheckPolicy func(ctx context.Context, id string) error
+
+	// UnknownPrice is the policy while none is stored; empty: deny.
+	UnknownPrice gateway.UnknownPricePolicy
+	// Corrections learns of events that change what was spent, after they are
+	// committed: whoever counts spending adds them. nil: nobody counts.
+	Corrections func(ctx context.Context, corrections []*gateway.Event) error
 
 	Version string
 	Now     func() time.Time // nil: time.Now
@@ -155,6 +169,7 @@ func (a *api) table() []route {
 	routes = append(routes, a.userRoutes()...)
 	routes = append(routes, a.eventRoutes()...)
 	routes = append(routes, a.standingRoutes()...)
+	routes = append(routes, a.pricingRoutes()...)
 	return append(routes, a.systemRoutes()...)
 }
 

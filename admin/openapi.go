@@ -46,12 +46,15 @@ func cmpVersion(v string) string {
 }
 
 func (a *api) operation(rt route, problemSchema *huma.Schema) *huma.Operation {
-	op := &huma.Operation{OperationID: rt.id, Method: rt.method, Path: rt.path, Summary: rt.summary, Tags: []string{rt.group},
+	op := &huma.Operation{OperationID: rt.id, Method: rt.method, Path: strings.ReplaceAll(rt.path, "...}", "}"), Summary: rt.summary, Tags: []string{rt.group},
 		Responses: map[string]*huma.Response{}}
 	for part := range strings.SplitSeq(rt.path, "/") {
 		if name, ok := strings.CutPrefix(part, "{"); ok {
-			op.Parameters = append(op.Parameters, &huma.Param{Name: strings.TrimSuffix(name, "}"), In: "path", Required: true,
-				Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"}})
+			p := &huma.Param{Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"}}
+			if whole, rest := strings.CutSuffix(p.Name, "..."); rest {
+				p.Name, p.Schema.Format, p.Description = whole, "", "May hold slashes."
+			}
+			op.Parameters = append(op.Parameters, p)
 		}
 	}
 	op.Parameters = append(op.Parameters, a.queryParams(rt.query)...)

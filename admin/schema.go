@@ -129,6 +129,9 @@ func (v *validator) check(s *huma.Schema, value any, pointer string) any {
 			v.money(n.String(), pointer)
 			return value
 		}
+		if s.Format == formatPrice {
+			return value
+		}
 		return v.integer(s, n.String(), pointer)
 	}
 	return value
@@ -144,7 +147,7 @@ func (v *validator) object(s *huma.Schema, o map[string]any, pointer string) any
 		case s.AdditionalProperties == false:
 			v.fail(at, "unknown field")
 		default:
-			if each, ok := s.AdditionalProperties.(*huma.Schema); ok { // a map
+			if each, ok := s.AdditionalProperties.(*huma.Schema); ok {
 				o[name] = v.check(each, o[name], at)
 			}
 		}

@@ -87,13 +87,19 @@ func (x *exchange) admit(endOfStream bool) *refusal {
 	if len(x.settings) == 0 {
 		return &refusal{http.StatusForbidden, "provider_not_allowed", "this key has no provider setting for " + m.Provider.Name, "", 0, nil}
 	}
-	if err := x.s.o.Limiter.Exhausted(x.ctx, x.accounts, m.Endpoint.Bills()); err != nil {
+	if err := x.s.o.Limiter.Exhausted(x.ctx, x.accounts, x.needsMoney()); err != nil {
 		return limitRefusal(err)
 	}
 	if r := x.checkContent(endOfStream); r != nil || x.readsBody(endOfStream) {
 		return r
 	}
 	return x.checkUser() // no body will name one
+}
+
+// needsMoney reports whether the call is refused when no money is left, before
+// its model is known: not if that may be one that costs nothing.
+func (x *exchange) needsMoney() bool {
+	return x.match.Endpoint.Bills() && !x.s.o.Prices.AnyFree(x.match.Provider.Name)
 }
 
 func (x *exchange) authenticate() *refusal {

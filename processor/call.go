@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"strconv"
@@ -20,12 +21,14 @@ type call struct {
 	floor   int64             // a smaller maximum would be no good: what is set aside for thinking
 	factor  int64             // how many outputs of that size are asked for, at least 1
 	size    int64             // of the body, in bytes
+	opaque  bool              // input may be more than text
 	body    []byte            // as it came; nil once it is forwarded, if it is large
 
 	streamOptions jsonscan.Member
 	includeUsage  jsonscan.Member // of stream_options
 	usageAsked    bool            // the client itself asked for usage in the stream
 
+	billing
 	pieces
 	unseen bool // names input that is kept elsewhere
 }
@@ -55,6 +58,7 @@ func readCall(body []byte, e *provider.Endpoint) (call, *refusal) {
 		return c, invalid("model is required", "model")
 	}
 	c.body = body
+	c.opaque = holdsMedia(body)
 	return c, nil
 }
 
@@ -94,6 +98,7 @@ func (c *call) readMember(m jsonscan.Member, e *provider.Endpoint, fail func(par
 	default:
 		c.readBounds(m, e, fail)
 		c.readPiece(m, e, fail)
+		c.readBilling(m, e, fail)
 	}
 }
 
@@ -149,6 +154,20 @@ func (c *call) estimatedInput(provider string) int64 {
 		return (c.size + 3) / 4
 	}
 	return token.Input(provider, c.model, c.body).Tokens
+}
+
+// holdsMedia reports whether input may be more than text. It looks for the part
+// types' names anywhere, and takes an escaped letter, which honest encoders do
+// not write, as a hidden name: a false alarm only reserves more.
+func holdsMedia(body []byte) bool {
+	for _, part := range [...]string{
+		"image_url", "input_image", `"image"`, "input_audio", "input_file", `"file"`, `"document"`, "file_id", `\u005f`, `\u005F`, `\u006`, `\u007`,
+	} {
+		if bytes.Contains(body, []byte(part)) {
+			return true
+		}
+	}
+	return false
 }
 
 // withMaximum returns body with no larger output maximum than n. A body without

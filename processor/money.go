@@ -21,34 +21,32 @@ const (
 
 // quote is the most that a request can cost.
 type quote struct {
-	price   *pricing.Price // nil: nothing is billed, or nobody knows how much
-	input   int64          // tokens, at most
-	output  int64          // tokens of one output, at most; 0: the endpoint has no such bound
-	factor  int64          // outputs
-	assumed bool           // output is ours, and must be written into the request
-	bounded bool
-	fixed   gateway.NanoUSD // what is billed by unit costs, at most
-	rigid   bool            // output cannot be lowered: the request has no field for it
+	price    *pricing.Price // nil: nothing is billed, or nobody knows how much
+	terms    pricing.Terms
+	input    int64 // tokens, at most
+	searches int64 // of the provider's own, at most; what they find is input again
+	output   int64 // tokens of one output, at most; 0: the endpoint has no such bound
+	factor   int64 // outputs
+	assumed  bool  // output is ours, and must be written into the request
+	bounded  bool
+	fixed    gateway.NanoUSD // what is billed by unit costs, at most
+	rigid    bool            // output cannot be lowered: the request has no field for it
 }
 
-// cost is the bound at this many tokens for each output. Writing input to a
-// cache and reasoning cost more than plain tokens with some models: the dearest
-// reading of the same tokens is the bound.
+// cost is the bound at this many tokens for each output, at the dearest price
+// that they can have.
 func (q *quote) cost(output int64) gateway.NanoUSD {
-	if q.price == nil {
-		return q.fixed
-	}
-	output *= q.factor
-	u := gateway.Usage{InputTokens: q.input, OutputTokens: output}
-	cost := q.price.Cost(u)
-	for _, dearer := range []gateway.Usage{
-		{InputTokens: q.input, CacheWrite5mTokens: q.input, OutputTokens: output},
-		{InputTokens: q.input, CacheWrite1hTokens: q.input, OutputTokens: output},
-		{InputTokens: q.input, OutputTokens: output, ReasoningTokens: output},
-	} {
-		cost = max(cost, q.price.Cost(dearer))
-	}
+	cost, _ := q.bound(output)
 	return cost
+}
+
+func (q *quote) bound(output int64) (cost gateway.NanoUSD, ok bool) {
+	if q.price == nil {
+		return q.fixed, true
+	}
+	return q.price.BoundUsage(gateway.Usage{
+		InputTokens: q.input * (1 + q.searches), OutputTokens: output * q.factor, WebSearches: q.searches,
+	}, q.terms)
 }
 
 // affordable is the most tokens for each output that money pays for.
@@ -77,11 +75,11 @@ func (q *quote) least(c *call) int64 {
 // most that the model takes.
 func makeQuote(c *call, p *pricing.Price, m provider.Match) quote {
 	input := token.Input(m.Provider.Name, c.model, c.body)
-	q := quote{price: p, input: input.Tokens, factor: c.factor, bounded: true}
+	q := quote{price: p, terms: c.terms(), input: input.Tokens, searches: c.searches, factor: c.factor, bounded: !c.unboundable}
 	q.rigid = m.Endpoint.OutputRigid
-	if input.Hidden || c.unseen {
+	if input.Hidden || c.unseen || c.searches > 0 {
 		q.input = max(q.input, p.MaxInputTokens)
-		q.bounded = p.MaxInputTokens > 0
+		q.bounded = q.bounded && p.MaxInputTokens > 0
 	}
 	if len(m.Endpoint.OutputLimits) > 0 {
 		q.output = c.maximum
@@ -93,13 +91,9 @@ func makeQuote(c *call, p *pricing.Price, m provider.Match) quote {
 			q.bounded = q.bounded && q.assumed
 		}
 	}
-	q.bounded = q.bounded || q.free()
+	_, known := q.bound(q.output)
+	q.bounded = q.bounded && known || p.Free()
 	return q
-}
-
-// free reports whether the price is nothing: then nothing needs a bound.
-func (q *quote) free() bool {
-	return q.price.Cost(gateway.Usage{InputTokens: 1 << 20, OutputTokens: 1 << 20}) == 0
 }
 
 // reserve asks the limiter: may this request go on, and for how much. The event
@@ -112,10 +106,12 @@ func (x *exchange) reserve() *refusal {
 	case x.unbounded():
 		x.quote.bounded, x.event.PriceStatus = false, gateway.Unpriced
 	case x.match.Endpoint.Meter.ByUnit():
-		x.quoteUnits()
+		if r := x.quoteUnits(); r != nil {
+			return r
+		}
 	case x.match.Endpoint.Meter != provider.MeterNone:
 		var r *refusal
-		if price, r = x.findPrice(); r != nil {
+		if price, r = x.quotedPrice(); r != nil {
 			return r
 		}
 	}
@@ -146,14 +142,19 @@ func (x *exchange) reserve() *refusal {
 	return nil
 }
 
-// findPrice looks the model's price up; nil: nobody knows it, and no limit asks.
-func (x *exchange) findPrice() (*pricing.Price, *refusal) {
-	price, priced := x.s.o.Prices.Lookup(x.match.Provider.Name, x.call.model)
+// quotedPrice looks the model's price up; nil: nobody knows it, and that is
+// allowed.
+func (x *exchange) quotedPrice() (*pricing.Price, *refusal) {
+	return x.quoted(x.findPrice(""))
+}
+
+// quoted is quotedPrice for what was looked up.
+func (x *exchange) quoted(found pricing.Found, priced bool) (*pricing.Price, *refusal) {
 	switch {
 	case priced:
 		x.event.PriceStatus = gateway.Priced
-		return price, nil
-	case x.moneyLimited():
+		return found.Price, nil
+	case x.moneyLimited() && !x.s.o.Prices.AllowUnknown():
 		return nil, &refusal{
 			http.StatusForbidden, "cost_not_boundable",
 			"model " + clip(x.call.model) + " has no known price, and this key has a cost limit", "model", 0, nil,
@@ -173,7 +174,7 @@ func (x *exchange) reserveUnlimited(price *pricing.Price) *refusal {
 	x.reserved = reservation
 	x.event.Cost = x.quote.fixed
 	if price != nil {
-		x.event.Cost = price.Cost(gateway.Usage{InputTokens: (x.call.size + 3) / 4})
+		x.event.Cost = price.Cost(gateway.Usage{InputTokens: (x.call.size + 3) / 4}, x.call.terms())
 	}
 	return nil
 }

@@ -154,13 +154,14 @@ func TestReadPieces(t *testing.T) {
 		`{"model":"m","input":"x","background":true}`:                  {true},
 		`{"model":"m","tools":[{"type":"function"},{"type":"x"}]}`:     {false, true},
 		`{"model":"m","tools":[{}]}`:                                   {false, true},
+		`{"model":"m","tools":[{"type":"web_search","max_uses":1}]}`:   {false, true},
 		`{"model":"m","tools":[{"type":"custom"}],"conversation":"c"}`: {false, false, true},
 		`{"model":"m","previous_response_id":"r"}`:                     {false, false, true},
 		`{"prompt":{"id":"p"}}`:                                        {false, false, true},
 		`{"model":"m","previous_response_id":null,"background":null}`:  {},
 	} {
-		if c := read("/responses", body); [3]bool{c.background, c.hosted, c.unseen} != want {
-			t.Errorf("%s: background %v, hosted %v, unseen %v; want %v", body, c.background, c.hosted, c.unseen, want)
+		if c := read("/responses", body); [3]bool{c.background, c.unboundable, c.unseen} != want {
+			t.Errorf("%s: background %v, unboundable %v, unseen %v; want %v", body, c.background, c.unboundable, c.unseen, want)
 		}
 	}
 	for path, bodies := range map[string][]string{

@@ -48,33 +48,73 @@ func (x *exchange) cutShort() []byte {
 	x.cut = true
 	x.s.metrics.cut.Inc()
 	x.event.RefusalCode = "insufficient_quota"
-	if x.match.Endpoint.Operation != "chat" {
-		return nil // the broken connection says it
-	}
-	if x.match.Provider.Errors == provider.AnthropicErrors {
-		return []byte("event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"max_tokens\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":" + strconv.FormatInt(x.answer.wrote(x.event.RequestModel), 10) + "}}\n\n" +
+	id, model, at := "bricks-"+x.event.ID, x.event.RequestModel, x.event.CreatedAt.Unix()
+	switch meter, operation := x.match.Endpoint.Meter, x.match.Endpoint.Operation; {
+	case meter == provider.MeterAnthropic:
+		return []byte("event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"max_tokens\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":" + strconv.FormatInt(x.answer.wrote(model), 10) + "}}\n\n" +
 			"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n")
+	case meter == provider.MeterOpenAI && operation == "chat":
+		return lastChunk(chunk{id, "chat.completion.chunk", at, model, []any{choice{FinishReason: "length"}}})
+	case meter == provider.MeterOpenAI && operation == "text_completion":
+		return lastChunk(chunk{id, "text_completion", at, model, []any{textChoice{FinishReason: "length"}}})
+	case meter == provider.MeterResponses:
+		return []byte("event: response.incomplete\ndata: " + encode(responseEvent{"response.incomplete", x.answer.events, response{
+			ID: id, Object: "response", CreatedAt: at, Status: "incomplete", Model: model, Output: []any{}, Tools: []any{}, ToolChoice: "auto", ParallelToolCalls: true,
+			IncompleteDetails: map[string]string{"reason": "max_output_tokens"},
+		}}) + "\n\n")
 	}
-	end, err := json.Marshal(chunk{
-		ID: "bricks-" + x.event.ID, Object: "chat.completion.chunk", Created: x.event.CreatedAt.Unix(), Model: x.event.RequestModel,
-		Choices: []choice{{FinishReason: "length"}},
-	})
+	return nil // the broken connection says it
+}
+
+func lastChunk(c chunk) []byte { return []byte("data: " + encode(c) + "\n\ndata: [DONE]\n\n") }
+
+func encode(v any) string {
+	b, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // strings and numbers always encode
 	}
-	return []byte("data: " + string(end) + "\n\ndata: [DONE]\n\n")
+	return string(b)
 }
 
 type chunk struct {
-	ID      string   `json:"id"`
-	Object  string   `json:"object"`
-	Created int64    `json:"created"`
-	Model   string   `json:"model"`
-	Choices []choice `json:"choices"`
+	ID      string `json:"id"`
+	Object  string `json:"object"`
+	Created int64  `json:"created"`
+	Model   string `json:"model"`
+	Choices []any  `json:"choices"`
 }
 
 type choice struct {
 	Index        int      `json:"index"`
 	Delta        struct{} `json:"delta"`
 	FinishReason string   `json:"finish_reason"`
+}
+
+type textChoice struct {
+	Text         string    `json:"text"`
+	Index        int       `json:"index"`
+	FinishReason string    `json:"finish_reason"`
+	Logprobs     *struct{} `json:"logprobs"`
+}
+
+type responseEvent struct {
+	Type           string   `json:"type"`
+	SequenceNumber int64    `json:"sequence_number"`
+	Response       response `json:"response"`
+}
+
+// response has the members that clients take for granted.
+type response struct {
+	ID                string            `json:"id"`
+	Object            string            `json:"object"`
+	CreatedAt         int64             `json:"created_at"`
+	Status            string            `json:"status"`
+	Error             *struct{}         `json:"error"`
+	IncompleteDetails map[string]string `json:"incomplete_details"`
+	Model             string            `json:"model"`
+	Output            []any             `json:"output"`
+	ParallelToolCalls bool              `json:"parallel_tool_calls"`
+	ToolChoice        string            `json:"tool_choice"`
+	Tools             []any             `json:"tools"`
+	Usage             *struct{}         `json:"usage"`
 }

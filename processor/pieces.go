@@ -19,7 +19,6 @@ type pieces struct {
 	speed              float64
 	audio              audio
 	background         bool // answered at once, worked on later
-	hosted             bool // tools that the provider runs, as often as the model likes
 	dataSources        bool // Azure's own retrieval
 }
 
@@ -43,10 +42,6 @@ func (c *call) readPiece(m jsonscan.Member, e *provider.Endpoint, fail func(para
 				fail(m.Name, "must be true or false")
 			}
 		}
-	case "tools":
-		if e.Meter == provider.MeterResponses {
-			c.hosted = hostedTools(m)
-		}
 	}
 	switch e.Meter {
 	case provider.MeterImages:
@@ -54,22 +49,6 @@ func (c *call) readPiece(m jsonscan.Member, e *provider.Endpoint, fail func(para
 	case provider.MeterSpeech:
 		c.readSpeech(m, fail)
 	}
-}
-
-// ownTools are the tools that the client itself runs.
-var ownTools = map[string]bool{
-	"function": true, "custom": true, "local_shell": true, "apply_patch": true, "computer_use_preview": true, "computer": true,
-}
-
-// hostedTools reports whether one of the tools is not the client's own.
-func hostedTools(m jsonscan.Member) (hosted bool) {
-	_ = jsonscan.Array(m.Value, func(value []byte) bool {
-		t, _ := jsonscan.Get(value, "type")
-		name, _ := t.String()
-		hosted = hosted || !ownTools[name]
-		return !hosted
-	})
-	return hosted
 }
 
 func (c *call) readImage(m jsonscan.Member, fail func(param, message string)) {

@@ -163,8 +163,12 @@ func requestHeaders(end bool, pairs ...string) *extprocv3.ProcessingRequest {
 }
 
 func chatHeaders(extra ...string) *extprocv3.ProcessingRequest {
+	return headersFor("/api/providers/openai/v1/chat/completions", extra...)
+}
+
+func headersFor(path string, extra ...string) *extprocv3.ProcessingRequest {
 	return requestHeaders(false, append([]string{
-		":method", "POST", ":path", "/api/providers/openai/v1/chat/completions", "x-request-id", "event-1",
+		":method", "POST", ":path", path, "x-request-id", "event-1",
 		"authorization", "Bearer " + bricksKey, "content-type", "application/json",
 	}, extra...)...)
 }
@@ -183,7 +187,7 @@ func responseBody(end bool, body string) *extprocv3.ProcessingRequest {
 
 func process(w *world, end error, messages ...*extprocv3.ProcessingRequest) ([]*extprocv3.ProcessingResponse, error) {
 	s := processor.New(processor.Options{
-		Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.Default(), Logger: slog.New(slog.DiscardHandler),
+		Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler),
 	})
 	e := &envoy{messages: messages, end: end}
 	err := s.Process(e)
@@ -375,7 +379,7 @@ func TestAProvidersRefusalOfTheCredentialIsReplaced(t *testing.T) {
 func TestRefusalsShareEventsAboveTenASecond(t *testing.T) {
 	w := newWorld()
 	w.limiter = &freeLimiter{exhausted: &limit.Refusal{Code: "rate_limit_exceeded", Message: "slow down", RetryAfter: time.Second}}
-	s := processor.New(processor.Options{Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.Default(), Logger: slog.New(slog.DiscardHandler)})
+	s := processor.New(processor.Options{Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler)})
 	const requests = 300
 	for range requests {
 		if err := s.Process(&envoy{messages: []*extprocv3.ProcessingRequest{chatHeaders()}, end: io.EOF}); err != nil {
@@ -434,7 +438,7 @@ func TestARequestTimeoutDoesNotOutliveTheExchange(t *testing.T) {
 		}}}
 		c.ctx, c.cancel = context.WithCancel(context.Background())
 		s := processor.New(processor.Options{
-			Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.Default(), Logger: slog.New(slog.DiscardHandler), Timeout: time.Hour,
+			Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler), Timeout: time.Hour,
 		})
 		if err := s.Process(c); err != nil {
 			t.Fatal(err)

@@ -24,7 +24,6 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
-	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
 
@@ -48,7 +47,7 @@ type Options struct {
 	Config  Config
 	Spool   Spool
 	Limiter limit.Limiter
-	Prices  *pricing.Table
+	Prices  Prices
 	Logger  *slog.Logger
 	// Registerer takes the server's metrics; none are kept if nil.
 	Registerer prometheus.Registerer

@@ -107,16 +107,7 @@ func (x *exchange) price() {
 	case !a.reading.HasCost || a.reading.Invalid || (a.sse && !a.marked):
 		x.estimate()
 	}
-	price, ok := x.s.o.Prices.Lookup(e.Provider, e.Model())
-	if !ok {
-		price, ok = x.s.o.Prices.Lookup(e.Provider, e.RequestModel)
-	}
-	if !ok {
-		e.PriceStatus = gateway.Unpriced
-		return
-	}
-	e.PriceStatus = gateway.Priced
-	e.Cost = max(e.Cost, price.Cost(e.Usage))
+	x.setPrice()
 }
 
 // estimate replaces missing usage by our own count.

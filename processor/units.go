@@ -2,13 +2,14 @@ package processor
 
 import (
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/internal/provider"
 )
 
-// unbounded reports whether nobody can say what the call will cost: work that
-// goes on after the answer, or that the provider's own tools do.
+// unbounded reports whether nobody can say what the call will cost: work goes on
+// after the answer.
 func (x *exchange) unbounded() bool {
-	return x.match.Endpoint.Unbounded || x.call.background || x.call.hosted
+	return x.match.Endpoint.Unbounded || x.call.background
 }
 
 // Figures for estimates of what is billed by unit.
@@ -25,67 +26,104 @@ const (
 
 // quoteUnits bounds a call billed by unit, or where no money is limited guesses
 // what it is booked at when nothing is heard of it again.
-func (x *exchange) quoteUnits() {
-	x.quote.fixed, x.quote.bounded = x.guessUnits(x.moneyLimited())
-	if x.event.PriceStatus = gateway.Priced; !x.quote.bounded {
+func (x *exchange) quoteUnits() *refusal {
+	found, priced := x.findPrice("")
+	if x.match.Endpoint.Meter == provider.MeterImages {
+		found, priced = x.findImage("")
+	}
+	if _, r := x.quoted(found, priced); r != nil || !priced {
+		return r
+	}
+	if x.quote.fixed, x.quote.bounded = x.guessUnits(x.moneyLimited()); !x.quote.bounded {
 		x.event.PriceStatus = gateway.Unpriced
 	}
+	return nil
+}
+
+// findImage is findPrice for an image of the quality and size asked for.
+func (x *exchange) findImage(responseModel string) (pricing.Found, bool) {
+	return x.s.o.Prices.ImageAt(x.query(responseModel), x.call.quality, x.call.imageSize)
 }
 
 // guessUnits is what the call will cost by what its request says: at most, or
-// probably. ok is false when the list has no price for it.
+// probably. ok is false when there is no price for it.
 func (x *exchange) guessUnits(most bool) (cost gateway.NanoUSD, ok bool) {
+	found, ok := x.findPrice("")
 	switch x.match.Endpoint.Meter {
 	case provider.MeterImages:
-		return x.guessImages(most)
+		return x.guessImages(found, most)
 	case provider.MeterSpeech:
-		return x.guessSpeech(most)
+		return x.call.guessSpeech(found, ok, most)
 	}
-	return x.guessTranscript(most)
+	return x.call.guessTranscript(found, ok, most)
 }
 
-func (x *exchange) guessImages(most bool) (cost gateway.NanoUSD, ok bool) {
-	c, table, name := &x.call, x.s.o.Prices, x.match.Provider.Name
+// guessImages is guessUnits for images: so many of the kind, and beside them the
+// input where the model, whose price is given, is sold by the token.
+func (x *exchange) guessImages(model pricing.Found, most bool) (cost gateway.NanoUSD, ok bool) {
+	c := &x.call
+	text, pictures := c.terms(), c.terms()
+	text.TextOnly, pictures.TextOnly = true, false
 	count := max(c.factor, 1)
-	cost, ok = table.Image(name, c.model, c.quality, c.imageSize, count)
-	units, found := table.Units(name, c.model)
-	if !ok || !found || !units.ByImageToken() {
+	found, ok := x.findImage("")
+	if !ok {
+		return 0, false
+	}
+	cost, ok = amount(found.Price, gateway.Usage{Images: count}, pictures, most)
+	if !ok || !byImageToken(model, pictures) {
 		return cost, ok
 	}
-	input, ok := units.ImageTokens(c.textTokens(most), c.images*imageInputTokens, c.partial*partialTokens*count, 0)
-	return cost + input, ok
+	read, ok := amount(model.Price, gateway.Usage{InputTokens: c.textTokens(most)}, text, most)
+	tokens, partial := c.images*imageInputTokens, c.partial*partialTokens*count
+	seen, known := amount(model.Price, gateway.Usage{
+		InputTokens: tokens, ImageInputTokens: tokens, OutputTokens: partial, ImageOutputTokens: partial,
+	}, pictures, most)
+	return cost + read + seen, ok && known
 }
 
-func (x *exchange) guessSpeech(most bool) (cost gateway.NanoUSD, ok bool) {
-	c, table, name := &x.call, x.s.o.Prices, x.match.Provider.Name
-	units, found := table.Units(name, c.model)
-	if !found {
-		return 0, false
+// guessSpeech is guessUnits for speech: of characters or of time, and the text.
+func (c *call) guessSpeech(p pricing.Found, priced, most bool) (cost gateway.NanoUSD, ok bool) {
+	u := gateway.Usage{Characters: c.characters, Milliseconds: c.spoken(most)}
+	if !priced || !p.Covers(u, c.terms()) {
+		return 0, false // a price of tokens alone: how many, nobody knows
 	}
-	if cost, ok = units.Characters(c.characters); ok {
-		return cost, true
-	}
-	cost, ok = units.Audio(0, c.spoken(most))
-	if price, known := table.Lookup(name, c.model); known {
-		cost += price.Cost(gateway.Usage{InputTokens: c.textTokens(most)})
-	}
-	return cost, ok
+	u.InputTokens = c.textTokens(most)
+	return amount(p.Price, u, c.terms(), most)
 }
 
-func (x *exchange) guessTranscript(most bool) (cost gateway.NanoUSD, ok bool) {
-	c, table, name := &x.call, x.s.o.Prices, x.match.Provider.Name
-	units, found := table.Units(name, c.model)
-	if !found {
+// guessTranscript is guessUnits for a transcript: of time, and at most all the
+// text that there can be.
+func (c *call) guessTranscript(p pricing.Found, priced, most bool) (cost gateway.NanoUSD, ok bool) {
+	terms := c.terms()
+	terms.TextOnly = false
+	u := gateway.Usage{Milliseconds: c.audio.likely}
+	if most {
+		u.Milliseconds = c.audio.most
+	}
+	if !priced || !p.Covers(u, terms) {
 		return 0, false
 	}
-	if !most {
-		return units.Audio(c.audio.likely, 0)
+	if most {
+		u.InputTokens, u.OutputTokens = c.text, p.MaxOutputTokens
+		if u.OutputTokens == 0 && p.Cost(gateway.Usage{OutputTokens: 1e6}, terms) > p.Cost(gateway.Usage{}, terms) {
+			return 0, false // its text costs, and may be of any length
+		}
 	}
-	cost, ok = units.Audio(c.audio.most, 0)
-	if price, known := table.Lookup(name, c.model); known { // its text is billed as well
-		cost += price.Cost(gateway.Usage{InputTokens: c.text, OutputTokens: price.MaxOutputTokens})
+	return amount(p.Price, u, terms, most)
+}
+
+// amount is what u costs: at most, or as it stands. ok is false when the price
+// is none for it.
+func amount(p *pricing.Price, u gateway.Usage, t pricing.Terms, most bool) (cost gateway.NanoUSD, ok bool) {
+	if most {
+		return p.BoundUsage(u, t)
 	}
-	return cost, ok
+	return p.Cost(u, t), p.Covers(u, t)
+}
+
+// byImageToken reports whether images are sold by their tokens at this price.
+func byImageToken(p pricing.Found, t pricing.Terms) bool {
+	return p.Price != nil && p.ForImageTokens() && p.Covers(gateway.Usage{OutputTokens: 1, ImageOutputTokens: 1}, t)
 }
 
 // spoken is how long speech of the given characters takes, in milliseconds.
@@ -110,64 +148,70 @@ func (c *call) textTokens(most bool) int64 {
 }
 
 // priceUnits turns the answer to a call billed by unit into money. reserved is
-// what was set aside for it.
+// what was set aside for it. What cannot be priced by what the answer reports is
+// booked at a guess by the request.
 func (x *exchange) priceUnits(reserved gateway.NanoUSD) {
 	a, e := &x.answer, &x.event
 	unheard := x.phase == phaseForwarded || a.withheld
-	cost, exact, ok := x.reportedUnits()
-	if unheard || !ok || a.reading.Invalid {
-		exact = false
-		cost, ok = x.guessUnits(false)
+	if !unheard && !a.reading.Invalid && x.priceReported() {
+		return
 	}
-	e.Estimated = !exact
+	cost, ok := x.guessUnits(false)
+	e.Estimated = true
 	if e.PriceStatus = gateway.Priced; !ok {
 		e.PriceStatus = gateway.Unpriced
 		return
 	}
-	if e.Cost = cost; unheard && x.moneyLimited() {
+	e.Cost = cost
+	switch {
+	case unheard && x.moneyLimited():
 		e.Cost = max(cost, reserved) // the limit holds whatever happened
+	case !unheard && e.Usage == gateway.Usage{} && x.match.Endpoint.Meter == provider.MeterTranscription:
+		e.Usage.Milliseconds = x.call.audio.likely
 	}
 }
 
-// reportedUnits is the cost of what the answer reports. exact is false when it
-// was worked out from less than the provider bills by.
-func (x *exchange) reportedUnits() (cost gateway.NanoUSD, exact, ok bool) {
-	r, c, table, name := &x.answer.reading, &x.call, x.s.o.Prices, x.match.Provider.Name
-	model := x.event.Model()
-	units, found := table.Units(name, model)
-	byTokens := r.HasCost && r.Usage.InputTokens+r.Usage.OutputTokens > 0
+// priceReported prices what the answer reports, in the unit that its model is
+// sold by. It reports whether that was possible.
+func (x *exchange) priceReported() bool {
+	e, c := &x.event, &x.call
+	u, terms := &e.Usage, c.terms()
+	found, ok := x.findPrice(e.ResponseModel)
+	byTokens := x.answer.reading.HasCost && u.InputTokens+u.OutputTokens > 0
 	switch meter := x.match.Endpoint.Meter; {
-	case meter == provider.MeterImages && byTokens && found:
-		u := r.Units
+	case meter == provider.MeterImages && byImageToken(found, terms):
+		if !byTokens {
+			return false
+		}
 		if u.ImageOutputTokens == 0 {
-			u.ImageOutputTokens = r.Usage.OutputTokens // not told apart: the dearer
+			u.ImageOutputTokens = u.OutputTokens // not told apart: the dearer
 		}
-		cost, ok = units.ImageTokens(r.Usage.InputTokens-u.ImageInputTokens, u.ImageInputTokens,
-			u.ImageOutputTokens, r.Usage.OutputTokens-u.ImageOutputTokens)
-		return cost, true, ok
 	case meter == provider.MeterImages:
-		count := r.Units.Images
-		if count == 0 || x.answer.truncated {
-			count = max(c.factor, count)
+		found, ok = x.findImage(e.ResponseModel)
+		if u.Images == 0 || x.answer.truncated {
+			u.Images = max(c.factor, u.Images)
 		}
-		cost, ok = table.Image(name, model, c.quality, c.imageSize, count)
-		return cost, ok && !(found && units.ByImageToken()) && c.quality != "" && c.imageSize != "", ok
+		if !ok || !found.Covers(gateway.Usage{Images: u.Images}, terms) {
+			return false
+		}
+		e.Estimated = open(c.quality) || open(c.imageSize) // the dearest is taken
+	case byTokens && meter == provider.MeterSpeech:
+		u.AudioOutputTokens = u.OutputTokens
 	case byTokens:
-		price, known := table.Lookup(name, model)
-		if !known {
-			return 0, false, false
+		// Some tell the time as well: it is not due beside a price of tokens.
+		tokens := *u
+		if tokens.Milliseconds = 0; ok && found.Covers(tokens, terms) {
+			*u = tokens
 		}
-		u := r.Usage
-		if meter == provider.MeterSpeech {
-			u.AudioOutputTokens = u.OutputTokens
-		}
-		return price.Cost(u), true, true
-	case meter == provider.MeterSpeech && found:
-		cost, ok = units.Characters(c.characters)
-		return cost, ok, ok
-	case r.Units.Milliseconds > 0 && found:
-		cost, ok = units.Audio(r.Units.Milliseconds, 0)
-		return cost, ok, ok
+	case meter == provider.MeterSpeech:
+		u.Characters = c.characters
+		ok = ok && found.Covers(gateway.Usage{Characters: u.Characters}, terms)
+	default:
+		ok = ok && u.Milliseconds > 0
 	}
-	return 0, false, false
+	x.priceAs(found, ok)
+	return e.PriceStatus == gateway.Priced
 }
+
+// open reports whether a request leaves the choice to the provider.
+func open(choice string) bool { return choice == "" || choice == "auto" }

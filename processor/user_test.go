@@ -139,7 +139,7 @@ func TestEventsAreChargedToTheUsers(t *testing.T) {
 			w := newWorld()
 			w.users = map[string][]*gateway.User{"spike": c.users}
 			s := processor.New(processor.Options{
-				Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.Default(), Logger: slog.New(slog.DiscardHandler), DefaultUser: c.defaults,
+				Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler), DefaultUser: c.defaults,
 			})
 			if err := s.Process(&envoy{messages: []*extprocv3.ProcessingRequest{chatHeaders(), requestBody(c.body)}, end: io.EOF}); err != nil {
 				t.Fatal(err)

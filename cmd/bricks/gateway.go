@@ -47,15 +47,16 @@ type system struct {
 	xdsSocket       string
 	processorSocket string
 
-	db      *store.Store
-	keyring *secrets.Keyring
-	sink    event.Sink // where events go, and what limits read: the store, or the
-	spend   spender    // control plane in its place
-	spool   *event.Spool
-	limiter limit.Limiter
-	plane   *controlplane.ControlPlane
-	conn    grpc.ClientConnInterface // the processor's way to the control plane
-	applier applier
+	db       *store.Store
+	keyring  *secrets.Keyring
+	sink     event.Sink // where events go, and what limits read: the store, or the
+	spend    spender    // control plane in its place
+	spool    *event.Spool
+	unbooked []limit.Booking // what an earlier process left in the spool
+	limiter  limit.Limiter
+	plane    *controlplane.ControlPlane
+	conn     grpc.ClientConnInterface // the processor's way to the control plane
+	applier  applier
 
 	checkURL func(raw string) error
 	// probe calls a setting's provider, under the control plane's rules.
@@ -223,9 +224,12 @@ func (s *system) openStore(ctx context.Context) (err error) {
 	return nil
 }
 
-// lockCounting makes sure that this is the only process that counts: a second
-// one on the same database would admit every limit again.
+// lockCounting makes sure that no other process counts in itself: it would admit
+// every limit again.
 func (s *system) lockCounting(ctx context.Context) error {
+	if s.config.Redis.enabled() {
+		return nil
+	}
 	unlock, err := s.db.LockSingleProcessor(ctx)
 	if err != nil {
 		return err
@@ -237,7 +241,7 @@ func (s *system) lockCounting(ctx context.Context) error {
 // startEvents opens the spool, which settles what a killed process left, and
 // starts its delivery.
 func (s *system) startEvents(context.Context) (err error) {
-	s.spool, err = event.Open(filepath.Join(s.config.DataDir, "spool"), event.Options{Logger: s.logger})
+	s.spool, err = event.Open(filepath.Join(s.config.DataDir, "spool"), event.Options{Logger: s.logger, Recovered: s.recover})
 	if err != nil {
 		return err
 	}

@@ -39,9 +39,6 @@ func main() {
 // run is the program without its process: it returns when ctx ends and all is
 // drained, or on the first fault. Tests call it with port 0 everywhere.
 func run(ctx context.Context, args, environment []string, stdout, stderr io.Writer) error {
-	if len(args) > 0 && args[0] == "settings" {
-		return runSettings(ctx, args[1:], environment, stdout, stderr)
-	}
 	command, c, err := parse(args, environment, stdout, stderr)
 	if errors.Is(err, errHelp) {
 		return nil
@@ -71,6 +68,10 @@ func run(ctx context.Context, args, environment []string, stdout, stderr io.Writ
 		return runMigrate(ctx, c, logger, stderr)
 	case "ledger verify":
 		return runLedgerVerify(ctx, c, stdout)
+	case "events rerate":
+		return runRerate(ctx, c, stdout, stderr)
+	case "settings test <id>":
+		return runSettingTest(ctx, c, stdout)
 	case "version":
 		_, err := fmt.Fprintf(stdout, "bricks %s (%s, Envoy %s)\n", version(), runtime.Version(), envoy.PinnedVersion())
 		return err

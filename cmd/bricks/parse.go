@@ -54,8 +54,9 @@ type commandLine struct {
 	Ledger       struct {
 		Verify struct{} `cmd:"" help:"Compare what the running gateway counts with the sums of its events."`
 	} `cmd:"" help:"Look at the ledger."`
-	Settings struct{} `cmd:"" help:"Test a provider setting through the admin API: settings test ID."` // settings_command.go
-	Version  struct{} `cmd:"" help:"Print the versions."`
+	Settings settingsCommand `cmd:"" help:"Tools for provider settings."`
+	Events   eventsCommand   `cmd:"" help:"Tools for events."`
+	Version  struct{}        `cmd:"" help:"Print the versions."`
 }
 
 // errHelp says that help was asked for and printed.
@@ -95,6 +96,9 @@ func parse(args []string, environment []string, stdout, stderr io.Writer) (comma
 	c = defaults()
 	faults := []error{errFlags, c.readEnvironment(environment)}
 	c.apply(&cl)
+	if errFlags == nil {
+		c.Rerate, c.SettingTest = cl.Events.Rerate, cl.Settings.Test
+	}
 	faults = append(faults, c.Validate())
 	if errFlags == nil {
 		faults = append(faults, c.validateRole(parsed.Command()))

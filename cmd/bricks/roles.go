@@ -37,7 +37,7 @@ func runProcessor(ctx context.Context, c config, logger *slog.Logger, stdout, st
 func runAdmin(ctx context.Context, c config, logger *slog.Logger, stdout, stderr io.Writer) error {
 	s := newSystem(c, "admin", false, logger)
 	return s.run(ctx, stdout, stderr,
-		s.readAddresses, s.startMetrics, s.watchCertificate, s.openStore, s.makeDefaultSetting, s.connectControlPlanes, s.startAdmin)
+		s.readAddresses, s.startMetrics, s.watchCertificate, s.openStore, s.makeDefaultSetting, s.lookAtLimits, s.connectControlPlanes, s.startAdmin)
 }
 
 // serveControl starts the control plane and all its services on the control

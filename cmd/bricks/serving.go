@@ -17,8 +17,8 @@ import (
 	"github.com/bricks-gateway/bricks/controlplane"
 	"github.com/bricks-gateway/bricks/controlplane/xds"
 	"github.com/bricks-gateway/bricks/envoy"
+	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
-	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/processor"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
@@ -101,7 +101,7 @@ func (a localApplier) XDSStatus() any { return a.ControlPlane.XDSStatus() }
 func (s *system) startProcessor(ctx context.Context) error {
 	cache := configcache.New(configcache.Options{
 		NodeID: s.nodeID("processor"), Conn: s.conn, StaleAfter: s.config.StaleMaxAge, Logger: s.logger,
-		CountsInProcess: true,
+		CountsInProcess: !s.config.Redis.enabled(), UnknownPrice: gateway.UnknownPricePolicy(s.config.UnknownPrice),
 	})
 	s.onStop(s.workers.start("config stream", cache.Run))
 
@@ -113,7 +113,7 @@ func (s *system) startProcessor(ctx context.Context) error {
 		Config:     cache,
 		Spool:      s.spool,
 		Limiter:    s.limiter,
-		Prices:     pricing.Default(),
+		Prices:     cache,
 		Logger:     s.logger,
 		Registerer: s.registry,
 		Strict:     s.config.Privacy == "strict",
@@ -164,9 +164,12 @@ func (s *system) startAdmin(ctx context.Context) error {
 		AdminKeys: keys,
 		Loopback:  s.adminAddress.Addr().IsLoopback(),
 		Version:   version(),
+
+		UnknownPrice: gateway.UnknownPricePolicy(s.config.UnknownPrice),
 	}
 	if s.limiter != nil { // alone, it has none to ask
 		options.Standing = s.limiter.Standing
+		options.Corrections = s.bookCorrections
 		options.VerifyLedger = func(ctx context.Context) (int, []limit.Difference, error) {
 			return limit.Verify(ctx, s.limiter, ledger{s.spool, s.spend}, nil)
 		}

@@ -19,7 +19,7 @@ func TestSettingsTestCommand(t *testing.T) {
 	defer server.Close()
 	command := func(args ...string) (string, error) {
 		var out, errs bytes.Buffer
-		err := run(t.Context(), append([]string{"settings"}, args...), []string{"ADMIN_PASS=from-variable", "BRICKS_ADMIN_URL=" + server.URL}, &out, &errs)
+		err := run(t.Context(), append([]string{"settings"}, args...), []string{"ADMIN_PASS=from-variable", "ADMIN_URL=" + server.URL}, &out, &errs)
 		return out.String(), err
 	}
 	body = `{"ok":true,"status":200,"latencyInMs":7,"hint":"The provider takes the credential."}`
@@ -36,7 +36,7 @@ func TestSettingsTestCommand(t *testing.T) {
 	if out, err := command("test", "some-id"); err == nil || out != "no answer after 7 ms\n" {
 		t.Errorf("no answer: %q, %v", out, err)
 	}
-	status, body = 404, `{"status":404,"detail":"there is no such setting"}`
+	status, body = 404, `{"title":"Not Found","status":404,"detail":"there is no such setting"}`
 	if _, err := command("test", "a/b"); err == nil || !strings.Contains(err.Error(), "there is no such setting") || !strings.Contains(got, "a%2Fb") {
 		t.Errorf("an unknown setting: %v, asked %s", err, got)
 	}

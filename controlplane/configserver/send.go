@@ -25,6 +25,7 @@ type work struct {
 	keys     map[secrets.Digest]secrets.Digest
 	settings map[string]bool
 	users    []endUser
+	prices   bool
 	mark     uint64 // up to which changes are in it; 0: some are left for later
 	all      bool   // nothing is left for later
 }
@@ -33,8 +34,8 @@ type work struct {
 func (x *stream) take() work {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	w := work{keys: map[secrets.Digest]secrets.Digest{}, settings: x.dirtySettings}
-	x.dirtySettings = map[string]bool{}
+	w := work{keys: map[secrets.Digest]secrets.Digest{}, settings: x.dirtySettings, prices: x.dirtyPrices}
+	x.dirtySettings, x.dirtyPrices = map[string]bool{}, false
 	for _, set := range []map[secrets.Digest]secrets.Digest{x.dirtyKeys, x.asked} {
 		for d, presented := range set {
 			if len(w.keys) == maxKeys {
@@ -48,7 +49,7 @@ func (x *stream) take() work {
 	w.users = x.takeUsers()
 	if len(x.dirtyKeys) == 0 && len(x.dirtyUsers) == 0 {
 		w.mark = x.marked
-		w.all = len(x.asked) == 0
+		w.all = len(x.asked) == 0 && len(x.askedUsers) == 0
 	}
 	return w
 }
@@ -66,6 +67,7 @@ func (x *stream) putBack(w work) {
 	for id := range w.settings {
 		x.dirtySettings[id] = true
 	}
+	x.dirtyPrices = x.dirtyPrices || w.prices
 }
 
 // send is the stream's sender. It returns when ctx ends or the stream breaks.
@@ -90,7 +92,7 @@ func (x *stream) send(ctx context.Context, g configv1.ConfigDiscovery_StreamServ
 			continue
 		}
 		if len(left) > 0 {
-			w.mark = 0
+			w.mark, w.all = 0, false
 			x.putBackUsers(left)
 			x.poke()
 		}
@@ -128,6 +130,11 @@ func (x *stream) update(ctx context.Context, w work) (u *configv1.ConfigUpdate, 
 		return nil, nil, fmt.Errorf("read revision: %w", err)
 	}
 	u = &configv1.ConfigUpdate{Revision: revision}
+	if w.prices {
+		if u.Prices, err = x.prices(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
 	settings := w.settings
 	for stored, presented := range w.keys {
 		key, until, err := x.s.Store.KeyByDigest(ctx, stored)
@@ -148,6 +155,25 @@ func (x *stream) update(ctx context.Context, w work) (u *configv1.ConfigUpdate, 
 	}
 	left, err = x.addUsers(ctx, u, w.users)
 	return u, left, err
+}
+
+// prices reads all overrides and the policy.
+func (x *stream) prices(ctx context.Context) (*configv1.Prices, error) {
+	overrides, err := x.s.Store.PriceOverrides(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read price overrides: %w", err)
+	}
+	policy, err := x.s.Store.UnknownPricePolicy(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read unknown-price policy: %w", err)
+	}
+	p := &configv1.Prices{UnknownPricePolicy: string(policy)}
+	for _, o := range overrides {
+		p.Overrides = append(p.Overrides, &configv1.PriceOverride{
+			Id: o.ID, SettingId: o.SettingID, Model: o.Model, EffectiveFrom: o.EffectiveFrom.Unix(), Prices: o.Prices,
+		})
+	}
+	return p, nil
 }
 
 func (x *stream) addSettings(ctx context.Context, u *configv1.ConfigUpdate, wanted map[string]bool) error {

@@ -32,6 +32,8 @@ type Store interface {
 	Settings(ctx context.Context, ids []string) ([]*gateway.ProviderSetting, error)
 	MatchingUsers(ctx context.Context, userID, keyID string, tags []string, limit int) ([]*gateway.User, error)
 	Revision(ctx context.Context) (int64, error)
+	PriceOverrides(ctx context.Context) ([]*gateway.PriceOverride, error)
+	UnknownPricePolicy(ctx context.Context) (gateway.UnknownPricePolicy, error)
 }
 
 // Server implements bricks.config.v1.ConfigDiscovery. Safe for concurrent use.
@@ -40,7 +42,7 @@ type Server struct {
 	Options
 	logger *slog.Logger
 
-	maxFollowed int           // keys a stream may follow
+	maxFollowed int           // keys a stream may follow, and end users
 	ackTimeout  time.Duration // how long an update may go without its acknowledgement
 
 	mu      sync.Mutex

@@ -32,6 +32,7 @@ type memory struct {
 	until    map[secrets.Digest]time.Time
 	settings map[string]*gateway.ProviderSetting
 	users    map[string]*gateway.User
+	prices   []*gateway.PriceOverride
 	down     bool
 	hold     chan chan struct{} // when set, a lookup that has read offers a gate and waits for it
 }
@@ -77,6 +78,16 @@ func (m *memory) Settings(_ context.Context, ids []string) (out []*gateway.Provi
 		}
 	}
 	return out, nil
+}
+
+func (m *memory) PriceOverrides(context.Context) ([]*gateway.PriceOverride, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.prices), nil
+}
+
+func (m *memory) UnknownPricePolicy(context.Context) (gateway.UnknownPricePolicy, error) {
+	return gateway.AllowUnknownPrice, nil
 }
 
 // change commits f at a new revision.

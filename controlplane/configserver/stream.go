@@ -26,7 +26,9 @@ type stream struct {
 	asked         map[secrets.Digest]secrets.Digest // subscribed and not answered yet
 	dirtyKeys     map[secrets.Digest]secrets.Digest // changed since the last answer
 	dirtySettings map[string]bool
+	dirtyPrices   bool // also before the first update
 	followedUsers followedUsers
+	endUsers      int              // how many followedUsers holds
 	askedUsers    map[endUser]bool // subscribed and not answered yet
 	dirtyUsers    map[endUser]bool // changed since the last answer
 	marked        uint64           // counts marks
@@ -59,6 +61,7 @@ func newStream(s *Server, node string) *stream {
 		s: s, node: node, wake: make(chan struct{}, 1),
 		followed: map[secrets.Digest]secrets.Digest{}, usedSettings: map[string]bool{},
 		asked: map[secrets.Digest]secrets.Digest{}, dirtyKeys: map[secrets.Digest]secrets.Digest{}, dirtySettings: map[string]bool{},
+		dirtyPrices:   true,
 		followedUsers: followedUsers{}, askedUsers: map[endUser]bool{}, dirtyUsers: map[endUser]bool{},
 		unacked: map[uint64]sent{}, changed: make(chan struct{}),
 	}
@@ -96,7 +99,7 @@ func (x *stream) request(r *configv1.ConfigRequest) error {
 		delete(x.dirtyKeys, stored)
 	}
 	x.subscribeUsers(r)
-	if most := x.s.maxFollowed; len(x.followed) > most || len(x.followedUsers) > most {
+	if most := x.s.maxFollowed; len(x.followed) > most || x.endUsers > most {
 		return status.Errorf(codes.ResourceExhausted, "a stream may follow %d keys and as many end users", most)
 	}
 	if len(subscribe) > 0 || len(r.SubscribeUsers) > 0 {
@@ -167,6 +170,9 @@ func (x *stream) mark(changes []store.Change) (mark uint64, touched bool) {
 			touched = true
 		}
 		touched = x.markUsers(c) || touched
+		if c.Kind == store.KindPrices {
+			x.dirtyPrices, touched = true, true
+		}
 		for _, d := range c.Digests {
 			if presented, ok := x.followed[d]; ok {
 				x.dirtyKeys[d] = presented
@@ -194,6 +200,7 @@ func (x *stream) markAll() (mark uint64, touched bool) {
 	for _, users := range x.followedUsers {
 		maps.Copy(x.dirtyUsers, users)
 	}
+	x.dirtyPrices = true
 	if touched = len(x.followed) > 0 || len(x.followedUsers) > 0; touched {
 		x.touch()
 	}

@@ -59,11 +59,17 @@ func (f followedUsers) remove(u endUser) {
 func (x *stream) subscribeUsers(r *configv1.ConfigRequest) {
 	for _, p := range r.SubscribeUsers {
 		u := endUser{p.GetUserId(), p.GetKeyId(), strings.Join(p.GetTags(), tagSeparator)}
+		if !x.followedUsers[u.userID][u] {
+			x.endUsers++
+		}
 		x.followedUsers.add(u)
 		x.askedUsers[u] = true
 	}
 	for _, p := range r.UnsubscribeUsers {
 		u := endUser{p.GetUserId(), p.GetKeyId(), strings.Join(p.GetTags(), tagSeparator)}
+		if x.followedUsers[u.userID][u] {
+			x.endUsers--
+		}
 		x.followedUsers.remove(u)
 		delete(x.askedUsers, u)
 		delete(x.dirtyUsers, u)

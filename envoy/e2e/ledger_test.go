@@ -45,8 +45,10 @@ func (e *env) verifyLedger(t *testing.T) string {
 
 // TestKilledWithOpenReservations: what the killed gateway had reserved is booked,
 // each request once, and nothing stays reserved.
-func TestKilledWithOpenReservations(t *testing.T) {
-	e := newEnv(t, testenv.Options{})
+func TestKilledWithOpenReservations(t *testing.T) { killedWithOpenReservations(t, testenv.Options{}) }
+
+func killedWithOpenReservations(t *testing.T, o testenv.Options) {
+	e := newEnv(t, o)
 	const open = 100
 	k := e.newKey(testenv.Object{"costLimitInUsd": dollars((open + 1) * limitedBound)})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -58,9 +60,10 @@ func TestKilledWithOpenReservations(t *testing.T) {
 		})
 	}
 	testenv.Eventually(t, waitForEvents, "100 open reservations", func() bool { return e.standing(t, k).RunningRequests == open })
-	if a := e.race(t, 20, k, limited(false)); a > 1 {
+	if a := e.race(t, 20, k, limited(false), "X-Fake-Words", "50"); a > 1 {
 		t.Errorf("%d requests were let through on money for one", a)
 	}
+	testenv.Eventually(t, waitForEvents, "the one is settled", func() bool { return e.standing(t, k).RunningRequests == open })
 	e.Kill()
 	cancel()
 	clients.Wait()
@@ -89,8 +92,10 @@ func TestKilledWithOpenReservations(t *testing.T) {
 // TestBooksAgree runs a mix of requests on a key with limits. In the end the
 // events, the counters and the provider's own bill are the same, to the
 // nano-dollar.
-func TestBooksAgree(t *testing.T) {
-	e := newEnv(t, testenv.Options{})
+func TestBooksAgree(t *testing.T) { booksAgree(t, testenv.Options{}) }
+
+func booksAgree(t *testing.T, o testenv.Options) {
+	e := newEnv(t, o)
 	k := e.newKey(testenv.Object{"costLimitInUsd": 50, "costLimitInUsdOverTime": 40, "costLimitInUsdUnit": "d", "rateLimitOverTime": 1_000_000, "rateLimitUnit": "h"})
 	var wg sync.WaitGroup
 	const workers = 8

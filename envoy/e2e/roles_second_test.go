@@ -22,7 +22,6 @@ import (
 	"github.com/bricks-gateway/bricks/internal/ledger"
 	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/limit/memory"
-	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/internal/testenv"
 	"github.com/bricks-gateway/bricks/internal/transport"
 	"github.com/bricks-gateway/bricks/processor"
@@ -127,7 +126,7 @@ func uncounted(ctx context.Context) error {
 	defer spool.Close() //nolint:errcheck // nothing is asserted of it
 	cache := configcache.New(configcache.Options{NodeID: "processor-second", Conn: conn, Logger: logger})
 	filter := processor.New(processor.Options{
-		Config: cache, Spool: spool, Limiter: limitless{memory.New(nil, nil)}, Prices: pricing.Default(), Logger: logger,
+		Config: cache, Spool: spool, Limiter: limitless{memory.New(nil, nil)}, Prices: cache, Logger: logger,
 	})
 	server, health := grpc.NewServer(), grpchealth.NewServer()
 	filter.Register(server)

@@ -20,7 +20,10 @@ type Options struct {
 	SegmentSize int64
 	// MaxSize is the size of all files from which on Intent refuses; 2 GiB if 0.
 	MaxSize int64
-	Logger  *slog.Logger
+	// Recovered is called by Open with every final that an earlier process left,
+	// interrupted ones included. It must not keep the event.
+	Recovered func(*gateway.Event)
+	Logger    *slog.Logger
 }
 
 // Stats is how a spool stands.

@@ -29,16 +29,6 @@ func (m Meter) ByUnit() bool {
 	return m == MeterImages || m == MeterSpeech || m == MeterTranscription
 }
 
-// Units are the pieces that are billed where tokens are not, and the tokens
-// that have a price of their own.
-type Units struct {
-	Images            int64
-	Milliseconds      int64 // of audio
-	Characters        int64
-	ImageInputTokens  int64
-	ImageOutputTokens int64
-}
-
 // endings are the stream events that end an answer, by meter.
 var endings = map[Meter][]string{
 	MeterAnthropic:     {"message_stop"},
@@ -101,7 +91,7 @@ func (m Meter) ReadEvent(r *Reading, data []byte) {
 		if strings.HasSuffix(kind("", data), ".completed") {
 			next := m.ReadJSON(data)
 			next.add(r)
-			next.Units.Images = r.Units.Images + 1
+			next.Usage.Images = r.Usage.Images + 1
 			*r = next
 		}
 	case MeterSpeech, MeterTranscription:
@@ -128,9 +118,10 @@ func (m Meter) readMessage(r *Reading, data []byte) {
 // add sums the tokens of an earlier image of the same answer up.
 func (r *Reading) add(earlier *Reading) {
 	r.Usage.InputTokens += earlier.Usage.InputTokens
+	r.Usage.CacheReadTokens += earlier.Usage.CacheReadTokens
 	r.Usage.OutputTokens += earlier.Usage.OutputTokens
-	r.Units.ImageInputTokens += earlier.Units.ImageInputTokens
-	r.Units.ImageOutputTokens += earlier.Units.ImageOutputTokens
+	r.Usage.ImageInputTokens += earlier.Usage.ImageInputTokens
+	r.Usage.ImageOutputTokens += earlier.Usage.ImageOutputTokens
 	r.HasCost = r.HasCost || earlier.HasCost
 	r.Invalid = r.Invalid || earlier.Invalid
 }

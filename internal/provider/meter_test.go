@@ -19,9 +19,9 @@ func TestUnitsOfJSON(t *testing.T) {
 			provider.MeterImages,
 			`{"created":1,"data":[{"b64_json":"AA"},{"b64_json":"BB"}],"usage":{"input_tokens":50,"input_tokens_details":{"text_tokens":10,"image_tokens":40},
 			 "output_tokens":200,"output_tokens_details":{"text_tokens":5,"image_tokens":195},"total_tokens":250}}`,
-			provider.Reading{HasCost: true, Usage: gateway.Usage{InputTokens: 50, OutputTokens: 200}, Units: provider.Units{Images: 2, ImageInputTokens: 40, ImageOutputTokens: 195}},
+			provider.Reading{HasCost: true, Usage: gateway.Usage{InputTokens: 50, OutputTokens: 200, Images: 2, ImageInputTokens: 40, ImageOutputTokens: 195}},
 		},
-		"images by count": {provider.MeterImages, `{"created":1,"data":[{"url":"https://a"}]}`, provider.Reading{Units: provider.Units{Images: 1}}},
+		"images by count": {provider.MeterImages, `{"created":1,"data":[{"url":"https://a"}]}`, provider.Reading{Usage: gateway.Usage{Images: 1}}},
 		"audio by token": {
 			provider.MeterTranscription,
 			`{"text":"x","usage":{"type":"tokens","input_tokens":14,"input_token_details":{"text_tokens":4,"audio_tokens":10},"output_tokens":3,"total_tokens":17}}`,
@@ -29,13 +29,13 @@ func TestUnitsOfJSON(t *testing.T) {
 		},
 		"audio by second": {
 			provider.MeterTranscription, `{"text":"x","usage":{"type":"duration","seconds":9}}`,
-			provider.Reading{HasCost: true, Units: provider.Units{Milliseconds: 9000}},
+			provider.Reading{HasCost: true, Usage: gateway.Usage{Milliseconds: 9000}},
 		},
 		"audio, the duration alone": {
-			provider.MeterTranscription, `{"text":"x","duration":8.4701}`, provider.Reading{HasCost: true, Units: provider.Units{Milliseconds: 8471}},
+			provider.MeterTranscription, `{"text":"x","duration":8.4701}`, provider.Reading{HasCost: true, Usage: gateway.Usage{Milliseconds: 8471}},
 		},
 		"audio, the duration as text": {
-			provider.MeterTranscription, `{"text":"x","duration":"8.5"}`, provider.Reading{HasCost: true, Units: provider.Units{Milliseconds: 8500}},
+			provider.MeterTranscription, `{"text":"x","duration":"8.5"}`, provider.Reading{HasCost: true, Usage: gateway.Usage{Milliseconds: 8500}},
 		},
 		"audio of less than nothing": {provider.MeterTranscription, `{"duration":-1}`, provider.Reading{Invalid: true}},
 		"audio of a year":            {provider.MeterTranscription, `{"duration":3e7}`, provider.Reading{Invalid: true}},
@@ -79,7 +79,7 @@ func TestStreamsOfEachMeter(t *testing.T) {
 				{"image_generation.completed", `{"type":"image_generation.completed","usage":{"input_tokens":3,"output_tokens":10,"output_tokens_details":{"image_tokens":10}}}`},
 				{"image_generation.completed", `{"type":"image_generation.completed","usage":{"input_tokens":3,"output_tokens":11,"output_tokens_details":{"image_tokens":11}}}`},
 			},
-			provider.Reading{HasCost: true, Usage: gateway.Usage{InputTokens: 6, OutputTokens: 21}, Units: provider.Units{Images: 2, ImageOutputTokens: 21}},
+			provider.Reading{HasCost: true, Usage: gateway.Usage{InputTokens: 6, OutputTokens: 21, Images: 2, ImageOutputTokens: 21}},
 		},
 		"speech": {
 			provider.MeterSpeech,

@@ -16,9 +16,11 @@ const maxTokens = 1 << 31
 // Reading is what an answer, or the part of a stream seen so far, told.
 type Reading struct {
 	Usage   gateway.Usage
-	Units   Units
 	HasCost bool   // usage was reported
 	Model   string // the answer's own model, empty when not told
+	// ServiceTier is the tier that served the request, as the provider spells it
+	// ("fast" for Anthropic's fast speed); empty when not told.
+	ServiceTier string
 	// Invalid says that a figure was not a token count; Usage is then partial.
 	Invalid bool
 }
@@ -29,15 +31,20 @@ func (m Meter) ReadJSON(body []byte) Reading {
 	if m == MeterNone {
 		return r
 	}
+	searches := int64(0)
 	_ = jsonscan.Object(body, func(x jsonscan.Member) bool {
 		switch x.Name {
 		case "model":
 			r.Model, _ = x.String()
+		case "service_tier":
+			r.ServiceTier, _ = x.String()
 		case "usage":
 			r.apply(m, x.Value)
+		case "output":
+			searches = countSearches(x)
 		case "data":
 			if m == MeterImages && x.IsArray() {
-				_ = jsonscan.Array(x.Value, func([]byte) bool { r.Units.Images++; return true })
+				_ = jsonscan.Array(x.Value, func([]byte) bool { r.Usage.Images++; return true })
 			}
 		case "duration":
 			if m == MeterTranscription {
@@ -46,7 +53,23 @@ func (m Meter) ReadJSON(body []byte) Reading {
 		}
 		return true
 	})
+	r.Usage.WebSearches = max(r.Usage.WebSearches, searches)
 	return r
+}
+
+// countSearches counts the calls of OpenAI's web search tool among a response's
+// output items: they cost a fee each and are not in the usage.
+func countSearches(output jsonscan.Member) (n int64) {
+	if !output.IsArray() || !bytes.Contains(output.Value, []byte("web_search_call")) {
+		return 0
+	}
+	_ = jsonscan.Array(output.Value, func(item []byte) bool {
+		if t, ok := jsonscan.Get(item, "type"); ok && string(t.Value) == `"web_search_call"` {
+			n++
+		}
+		return true
+	})
+	return n
 }
 
 // ReadTail reads the end of a JSON answer that was too long to keep: its usage,
@@ -73,8 +96,11 @@ func (r *Reading) merge(next Reading) {
 	if next.Model != "" {
 		r.Model = next.Model
 	}
+	if next.ServiceTier != "" {
+		r.ServiceTier = next.ServiceTier
+	}
 	if next.HasCost {
-		r.Usage, r.Units, r.HasCost = next.Usage, next.Units, true
+		r.Usage, r.HasCost = next.Usage, true
 	}
 	r.Invalid = r.Invalid || next.Invalid
 }
@@ -99,12 +125,13 @@ func (r *Reading) apply(m Meter, usage []byte) {
 		case "prompt_tokens_details", "input_tokens_details", "input_token_details":
 			r.details(x, map[string]*int64{
 				"cached_tokens": &u.CacheReadTokens, "cache_write_tokens": &u.CacheWrite5mTokens,
-				"audio_tokens": &u.AudioInputTokens, "image_tokens": &r.Units.ImageInputTokens,
+				"audio_tokens": &u.AudioInputTokens, "image_tokens": &u.ImageInputTokens,
 			})
+			r.cachedDetails(x)
 		case "completion_tokens_details", "output_tokens_details":
 			r.details(x, map[string]*int64{
 				"reasoning_tokens": &u.ReasoningTokens, "audio_tokens": &u.AudioOutputTokens,
-				"image_tokens": &r.Units.ImageOutputTokens,
+				"image_tokens": &u.ImageOutputTokens,
 			})
 		case "seconds":
 			r.seconds(x)
@@ -135,12 +162,35 @@ func (r *Reading) applyAnthropic(usage []byte) {
 			r.details(x, map[string]*int64{"ephemeral_1h_input_tokens": &write1h})
 		case "output_tokens_details":
 			r.details(x, map[string]*int64{"thinking_tokens": &u.ReasoningTokens})
+		case "server_tool_use":
+			r.details(x, map[string]*int64{"web_search_requests": &u.WebSearches})
+		case "service_tier":
+			if tier, ok := x.String(); ok && r.ServiceTier != fastTier {
+				r.ServiceTier = tier
+			}
+		case "speed":
+			if speed, _ := x.String(); speed == "fast" {
+				r.ServiceTier = fastTier
+			}
 		}
 		return true
 	})
 	write1h = min(write1h, write)
 	u.CacheWrite1hTokens, u.CacheWrite5mTokens = write1h, write-write1h
 	u.InputTokens = uncached + u.CacheReadTokens + write
+}
+
+// fastTier is what Anthropic's fast speed is priced as.
+const fastTier = "fast"
+
+// cachedDetails reads which of the cached tokens were sound.
+func (r *Reading) cachedDetails(details jsonscan.Member) {
+	if !details.IsObject() {
+		return
+	}
+	if x, ok := jsonscan.Get(details.Value, "cached_tokens_details"); ok {
+		r.details(x, map[string]*int64{"audio_tokens": &r.Usage.CacheReadAudioTokens})
+	}
 }
 
 func (r *Reading) details(x jsonscan.Member, fields map[string]*int64) {
@@ -179,7 +229,7 @@ func (r *Reading) seconds(x jsonscan.Member) {
 		return
 	}
 	r.HasCost = true
-	r.Units.Milliseconds = max(r.Units.Milliseconds, int64(math.Ceil(f*1000)))
+	r.Usage.Milliseconds = max(r.Usage.Milliseconds, int64(math.Ceil(f*1000)))
 }
 
 // maxSeconds is a week: longer audio fits no request.

@@ -14,13 +14,14 @@ const (
 	KindKey     = "key"
 	KindSetting = "setting"
 	KindUser    = "user"
+	KindPrices  = "prices" // overrides, or what to do without a price
 )
 
 // Change says that an object was made, changed or deleted, not how: whoever
 // cares reads it again.
 type Change struct {
 	Revision int64
-	Kind     string // KindKey, KindSetting or KindUser
+	Kind     string // KindKey, KindSetting, …
 	ID       string
 	// Digests are all that the key had before or after the change; none for
 	// what is no key.

@@ -19,6 +19,9 @@ var eventColumns = []struct{ name, kind string }{
 	{"request_model", "text"}, {"response_model", "text"},
 	{"input_tokens", "bigint"}, {"cache_read_tokens", "bigint"}, {"cache_write_5m_tokens", "bigint"}, {"cache_write_1h_tokens", "bigint"},
 	{"output_tokens", "bigint"}, {"reasoning_tokens", "bigint"}, {"audio_input_tokens", "bigint"}, {"audio_output_tokens", "bigint"},
+	{"cache_read_audio_tokens", "bigint"}, {"image_input_tokens", "bigint"}, {"image_output_tokens", "bigint"},
+	{"images", "bigint"}, {"milliseconds", "bigint"}, {"characters", "bigint"}, {"queries", "bigint"}, {"pages", "bigint"}, {"web_searches", "bigint"},
+	{"price_model", "text"}, {"price_terms", "text"},
 	{"cost", "bigint"}, {"price_status", "text"}, {"estimated", "boolean"}, {"incomplete", "boolean"},
 	{"latency", "bigint"}, {"time_to_first_token", "bigint"}, {"attempts", "bigint"}, {"streamed", "boolean"},
 	{"custom_id", "text"}, {"user_id", "text"}, {"correlation_id", "text"}, {"metadata", "text"},
@@ -45,6 +48,9 @@ func eventRow(e *gateway.Event) []any {
 		text(e.RequestModel), text(e.ResponseModel),
 		u.InputTokens, u.CacheReadTokens, u.CacheWrite5mTokens, u.CacheWrite1hTokens,
 		u.OutputTokens, u.ReasoningTokens, u.AudioInputTokens, u.AudioOutputTokens,
+		u.CacheReadAudioTokens, u.ImageInputTokens, u.ImageOutputTokens,
+		u.Images, u.Milliseconds, u.Characters, u.Queries, u.Pages, u.WebSearches,
+		text(e.PriceModel), text(e.PriceTerms),
 		int64(e.Cost), text(string(e.PriceStatus)), e.Estimated, e.Incomplete,
 		e.Latency.Microseconds(), e.TimeToFirstToken.Microseconds(), int64(e.Attempts), e.Streamed,
 		text(e.CustomID), text(e.UserID), text(e.CorrelationID), text(e.Metadata),
@@ -86,6 +92,9 @@ func scanEvent(row scanner) (*gateway.Event, error) {
 		&e.RequestModel, &e.ResponseModel,
 		&u.InputTokens, &u.CacheReadTokens, &u.CacheWrite5mTokens, &u.CacheWrite1hTokens,
 		&u.OutputTokens, &u.ReasoningTokens, &u.AudioInputTokens, &u.AudioOutputTokens,
+		&u.CacheReadAudioTokens, &u.ImageInputTokens, &u.ImageOutputTokens,
+		&u.Images, &u.Milliseconds, &u.Characters, &u.Queries, &u.Pages, &u.WebSearches,
+		&e.PriceModel, &e.PriceTerms,
 		&e.Cost, &e.PriceStatus, &e.Estimated, &e.Incomplete,
 		&latency, &first, &e.Attempts, &e.Streamed,
 		&e.CustomID, &e.UserID, &e.CorrelationID, &e.Metadata,
@@ -104,6 +113,15 @@ func (s *Store) WriteEvents(ctx context.Context, events []*gateway.Event) error 
 	if len(events) == 0 {
 		return nil
 	}
+	return s.update(ctx, "write events", func(ctx context.Context, tx *sql.Tx) error {
+		return s.insertEvents(ctx, tx, events)
+	})
+}
+
+func (s *Store) insertEvents(ctx context.Context, tx *sql.Tx, events []*gateway.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
 	// Two writers that insert the same ids in different orders would wait for
 	// one another in PostgreSQL's index.
 	sorted := slices.SortedStableFunc(slices.Values(events), func(a, b *gateway.Event) int { return cmp.Compare(a.ID, b.ID) })
@@ -115,9 +133,7 @@ func (s *Store) WriteEvents(ctx context.Context, events []*gateway.Event) error 
 		}
 		rows = append(rows, eventRows{eventRow(e), accountRows(e)})
 	}
-	return s.update(ctx, "write events", func(ctx context.Context, tx *sql.Tx) error {
-		return s.backend.insertEvents(ctx, tx, rows)
-	})
+	return s.backend.insertEvents(ctx, tx, rows)
 }
 
 // Spend sums the cost of the account's events in [start, end); a zero time is

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/pricing"
 	configv1 "github.com/bricks-gateway/bricks/proto/config/v1"
 )
 
@@ -55,7 +56,9 @@ type Options struct {
 	// CountsInProcess says that limits are counted in this process, so that no
 	// second one may do so: the control plane refuses one of them.
 	CountsInProcess bool
-	Logger          *slog.Logger
+	// UnknownPrice holds while the control plane has none stored; deny if empty.
+	UnknownPrice gateway.UnknownPricePolicy
+	Logger       *slog.Logger
 }
 
 // Cache is safe for concurrent use. Run must be running for lookups of new keys
@@ -65,6 +68,7 @@ type Cache struct {
 	keys     sync.Map // Digest → *entry
 	settings atomic.Pointer[map[string]*Setting]
 	users    userMemory
+	prices   atomic.Pointer[pricing.Book]
 	outbox   chan *configv1.ConfigRequest
 
 	instance    string
@@ -112,6 +116,7 @@ func New(o Options) *Cache {
 		instance: rand.Text(), maxKnown: maxKnown,
 	}
 	c.settings.Store(&map[string]*Setting{})
+	c.prices.Store(pricing.NewBook(pricing.Default(), nil, o.UnknownPrice))
 	return c
 }
 
@@ -197,6 +202,7 @@ func (c *Cache) send(r *configv1.ConfigRequest) {
 func (c *Cache) apply(u *configv1.ConfigUpdate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.applyPrices(u.Prices) // before the keys that they hold for
 	c.applySettings(u)
 	c.applyUsers(u)
 	for _, k := range u.Keys {

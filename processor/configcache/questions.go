@@ -43,7 +43,7 @@ func (qs *questions[K]) reopen(subscribe func(K)) {
 // Cache.mu.
 func (qs *questions[K]) open(subscribe func(K)) {
 	for k, q := range qs.pending {
-		if !q.open {
+		if !q.open && q.waiting > 0 {
 			q.open = true
 			subscribe(k)
 		}

@@ -63,6 +63,11 @@ func Run(t *testing.T, newStore func(t testing.TB) *store.Store) {
 		{"users match by user id and a shared tag or a listed key", userMatches},
 		{"spend of an account is the sum of the events charged to it, once", accountSpend},
 		{"concurrent batches charge an account once", accountOverlap},
+		{"a price override is read as it was put, and replaced in its place", priceRoundTrip},
+		{"price overrides have room for what processors can be told", priceRoom},
+		{"the unknown-price policy is stored, and can be unset", pricePolicy},
+		{"events are priced again, page by page, and a difference is booked once", rerate},
+		{"concurrent corrections book a difference once", rerateConcurrent},
 		{"one processor at most holds the lock", singleProcessor},
 		{"a caller who gave up is told so", canceled},
 	} {

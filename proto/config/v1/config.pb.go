@@ -212,7 +212,10 @@ type ConfigUpdate struct {
 	// Ids of settings that no longer exist, as of revision.
 	RemovedSettings []string `protobuf:"bytes,6,rep,name=removed_settings,json=removedSettings,proto3" json:"removed_settings,omitempty"`
 	// All users that match an end user, as of revision.
-	Users         []*MatchingUsers `protobuf:"bytes,7,rep,name=users,proto3" json:"users,omitempty"`
+	Users []*MatchingUsers `protobuf:"bytes,7,rep,name=users,proto3" json:"users,omitempty"`
+	// Prices other than the list's; in the first update of a stream and whenever
+	// they change, in full. They hold for the keys of the same update.
+	Prices        *Prices `protobuf:"bytes,15,opt,name=prices,proto3" json:"prices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -296,6 +299,13 @@ func (x *ConfigUpdate) GetUsers() []*MatchingUsers {
 	return nil
 }
 
+func (x *ConfigUpdate) GetPrices() *Prices {
+	if x != nil {
+		return x.Prices
+	}
+	return nil
+}
+
 type MatchingUsers struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As subscribed.
@@ -360,6 +370,138 @@ func (x *MatchingUsers) GetTooMany() bool {
 	return false
 }
 
+type Prices struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Overrides []*PriceOverride       `protobuf:"bytes,1,rep,name=overrides,proto3" json:"overrides,omitempty"`
+	// "deny", "allow", or empty: not set.
+	UnknownPricePolicy string `protobuf:"bytes,2,opt,name=unknown_price_policy,json=unknownPricePolicy,proto3" json:"unknown_price_policy,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *Prices) Reset() {
+	*x = Prices{}
+	mi := &file_proto_config_v1_config_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Prices) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Prices) ProtoMessage() {}
+
+func (x *Prices) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_config_v1_config_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Prices.ProtoReflect.Descriptor instead.
+func (*Prices) Descriptor() ([]byte, []int) {
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Prices) GetOverrides() []*PriceOverride {
+	if x != nil {
+		return x.Overrides
+	}
+	return nil
+}
+
+func (x *Prices) GetUnknownPricePolicy() string {
+	if x != nil {
+		return x.UnknownPricePolicy
+	}
+	return ""
+}
+
+type PriceOverride struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty: for all settings.
+	SettingId string `protobuf:"bytes,2,opt,name=setting_id,json=settingId,proto3" json:"setting_id,omitempty"`
+	Model     string `protobuf:"bytes,3,opt,name=model,proto3" json:"model,omitempty"`
+	// Unix seconds.
+	EffectiveFrom int64 `protobuf:"varint,4,opt,name=effective_from,json=effectiveFrom,proto3" json:"effective_from,omitempty"`
+	// A JSON object of prices, as the store has it.
+	Prices        string `protobuf:"bytes,5,opt,name=prices,proto3" json:"prices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PriceOverride) Reset() {
+	*x = PriceOverride{}
+	mi := &file_proto_config_v1_config_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PriceOverride) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PriceOverride) ProtoMessage() {}
+
+func (x *PriceOverride) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_config_v1_config_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PriceOverride.ProtoReflect.Descriptor instead.
+func (*PriceOverride) Descriptor() ([]byte, []int) {
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PriceOverride) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PriceOverride) GetSettingId() string {
+	if x != nil {
+		return x.SettingId
+	}
+	return ""
+}
+
+func (x *PriceOverride) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *PriceOverride) GetEffectiveFrom() int64 {
+	if x != nil {
+		return x.EffectiveFrom
+	}
+	return 0
+}
+
+func (x *PriceOverride) GetPrices() string {
+	if x != nil {
+		return x.Prices
+	}
+	return ""
+}
+
 type Key struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// SHA-256 of the key's secret, as subscribed. 32 bytes.
@@ -394,7 +536,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[4]
+	mi := &file_proto_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -406,7 +548,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[4]
+	mi := &file_proto_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -419,7 +561,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Key) GetDigest() []byte {
@@ -610,7 +752,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[5]
+	mi := &file_proto_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -622,7 +764,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[5]
+	mi := &file_proto_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -635,7 +777,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *User) GetId() string {
@@ -767,7 +909,7 @@ type PathRule struct {
 
 func (x *PathRule) Reset() {
 	*x = PathRule{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[6]
+	mi := &file_proto_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -779,7 +921,7 @@ func (x *PathRule) String() string {
 func (*PathRule) ProtoMessage() {}
 
 func (x *PathRule) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[6]
+	mi := &file_proto_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -792,7 +934,7 @@ func (x *PathRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathRule.ProtoReflect.Descriptor instead.
 func (*PathRule) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PathRule) GetPath() string {
@@ -831,7 +973,7 @@ type ProviderSetting struct {
 
 func (x *ProviderSetting) Reset() {
 	*x = ProviderSetting{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[7]
+	mi := &file_proto_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -843,7 +985,7 @@ func (x *ProviderSetting) String() string {
 func (*ProviderSetting) ProtoMessage() {}
 
 func (x *ProviderSetting) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[7]
+	mi := &file_proto_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -856,7 +998,7 @@ func (x *ProviderSetting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProviderSetting.ProtoReflect.Descriptor instead.
 func (*ProviderSetting) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ProviderSetting) GetId() string {
@@ -939,7 +1081,7 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\aEndUser\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x12\n" +
-	"\x04tags\x18\x03 \x03(\tR\x04tags\"\xad\x02\n" +
+	"\x04tags\x18\x03 \x03(\tR\x04tags\"\xdf\x02\n" +
 	"\fConfigUpdate\x12\x14\n" +
 	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12=\n" +
@@ -948,11 +1090,22 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\vabsent_keys\x18\x05 \x03(\fR\n" +
 	"absentKeys\x12)\n" +
 	"\x10removed_settings\x18\x06 \x03(\tR\x0fremovedSettings\x125\n" +
-	"\x05users\x18\a \x03(\v2\x1f.bricks.config.v1.MatchingUsersR\x05users\"\x8e\x01\n" +
+	"\x05users\x18\a \x03(\v2\x1f.bricks.config.v1.MatchingUsersR\x05users\x120\n" +
+	"\x06prices\x18\x0f \x01(\v2\x18.bricks.config.v1.PricesR\x06prices\"\x8e\x01\n" +
 	"\rMatchingUsers\x124\n" +
 	"\bend_user\x18\x01 \x01(\v2\x19.bricks.config.v1.EndUserR\aendUser\x12,\n" +
 	"\x05users\x18\x02 \x03(\v2\x16.bricks.config.v1.UserR\x05users\x12\x19\n" +
-	"\btoo_many\x18\x03 \x01(\bR\atooMany\"\xd6\x06\n" +
+	"\btoo_many\x18\x03 \x01(\bR\atooMany\"y\n" +
+	"\x06Prices\x12=\n" +
+	"\toverrides\x18\x01 \x03(\v2\x1f.bricks.config.v1.PriceOverrideR\toverrides\x120\n" +
+	"\x14unknown_price_policy\x18\x02 \x01(\tR\x12unknownPricePolicy\"\x93\x01\n" +
+	"\rPriceOverride\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
+	"\n" +
+	"setting_id\x18\x02 \x01(\tR\tsettingId\x12\x14\n" +
+	"\x05model\x18\x03 \x01(\tR\x05model\x12%\n" +
+	"\x0eeffective_from\x18\x04 \x01(\x03R\reffectiveFrom\x12\x16\n" +
+	"\x06prices\x18\x05 \x01(\tR\x06prices\"\xd6\x06\n" +
 	"\x03Key\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x1a\n" +
@@ -1032,36 +1185,40 @@ func file_proto_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_proto_config_v1_config_proto_rawDescData
 }
 
-var file_proto_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_proto_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_proto_config_v1_config_proto_goTypes = []any{
 	(*ConfigRequest)(nil),   // 0: bricks.config.v1.ConfigRequest
 	(*EndUser)(nil),         // 1: bricks.config.v1.EndUser
 	(*ConfigUpdate)(nil),    // 2: bricks.config.v1.ConfigUpdate
 	(*MatchingUsers)(nil),   // 3: bricks.config.v1.MatchingUsers
-	(*Key)(nil),             // 4: bricks.config.v1.Key
-	(*User)(nil),            // 5: bricks.config.v1.User
-	(*PathRule)(nil),        // 6: bricks.config.v1.PathRule
-	(*ProviderSetting)(nil), // 7: bricks.config.v1.ProviderSetting
-	nil,                     // 8: bricks.config.v1.ProviderSetting.ParamsEntry
+	(*Prices)(nil),          // 4: bricks.config.v1.Prices
+	(*PriceOverride)(nil),   // 5: bricks.config.v1.PriceOverride
+	(*Key)(nil),             // 6: bricks.config.v1.Key
+	(*User)(nil),            // 7: bricks.config.v1.User
+	(*PathRule)(nil),        // 8: bricks.config.v1.PathRule
+	(*ProviderSetting)(nil), // 9: bricks.config.v1.ProviderSetting
+	nil,                     // 10: bricks.config.v1.ProviderSetting.ParamsEntry
 }
 var file_proto_config_v1_config_proto_depIdxs = []int32{
 	1,  // 0: bricks.config.v1.ConfigRequest.subscribe_users:type_name -> bricks.config.v1.EndUser
 	1,  // 1: bricks.config.v1.ConfigRequest.unsubscribe_users:type_name -> bricks.config.v1.EndUser
-	7,  // 2: bricks.config.v1.ConfigUpdate.settings:type_name -> bricks.config.v1.ProviderSetting
-	4,  // 3: bricks.config.v1.ConfigUpdate.keys:type_name -> bricks.config.v1.Key
+	9,  // 2: bricks.config.v1.ConfigUpdate.settings:type_name -> bricks.config.v1.ProviderSetting
+	6,  // 3: bricks.config.v1.ConfigUpdate.keys:type_name -> bricks.config.v1.Key
 	3,  // 4: bricks.config.v1.ConfigUpdate.users:type_name -> bricks.config.v1.MatchingUsers
-	1,  // 5: bricks.config.v1.MatchingUsers.end_user:type_name -> bricks.config.v1.EndUser
-	5,  // 6: bricks.config.v1.MatchingUsers.users:type_name -> bricks.config.v1.User
-	6,  // 7: bricks.config.v1.Key.allowed_paths:type_name -> bricks.config.v1.PathRule
-	6,  // 8: bricks.config.v1.User.allowed_paths:type_name -> bricks.config.v1.PathRule
-	8,  // 9: bricks.config.v1.ProviderSetting.params:type_name -> bricks.config.v1.ProviderSetting.ParamsEntry
-	0,  // 10: bricks.config.v1.ConfigDiscovery.Stream:input_type -> bricks.config.v1.ConfigRequest
-	2,  // 11: bricks.config.v1.ConfigDiscovery.Stream:output_type -> bricks.config.v1.ConfigUpdate
-	11, // [11:12] is the sub-list for method output_type
-	10, // [10:11] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	4,  // 5: bricks.config.v1.ConfigUpdate.prices:type_name -> bricks.config.v1.Prices
+	1,  // 6: bricks.config.v1.MatchingUsers.end_user:type_name -> bricks.config.v1.EndUser
+	7,  // 7: bricks.config.v1.MatchingUsers.users:type_name -> bricks.config.v1.User
+	5,  // 8: bricks.config.v1.Prices.overrides:type_name -> bricks.config.v1.PriceOverride
+	8,  // 9: bricks.config.v1.Key.allowed_paths:type_name -> bricks.config.v1.PathRule
+	8,  // 10: bricks.config.v1.User.allowed_paths:type_name -> bricks.config.v1.PathRule
+	10, // 11: bricks.config.v1.ProviderSetting.params:type_name -> bricks.config.v1.ProviderSetting.ParamsEntry
+	0,  // 12: bricks.config.v1.ConfigDiscovery.Stream:input_type -> bricks.config.v1.ConfigRequest
+	2,  // 13: bricks.config.v1.ConfigDiscovery.Stream:output_type -> bricks.config.v1.ConfigUpdate
+	13, // [13:14] is the sub-list for method output_type
+	12, // [12:13] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_proto_config_v1_config_proto_init() }
@@ -1075,7 +1232,7 @@ func file_proto_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_config_v1_config_proto_rawDesc), len(file_proto_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
