@@ -33,6 +33,7 @@ const (
 	MeterNone Meter = iota
 	MeterOpenAI
 	MeterAnthropic
+	MeterCustom // tells nothing: tokens are counted
 )
 
 // Endpoint is a row of a provider's table.
