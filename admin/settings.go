@@ -27,6 +27,9 @@ type settingValues struct {
 	APIKeyAlias optional[string] `json:"apikey,omitzero" maxLength:"4096" writeOnly:"true" doc:"Another name of apiKey."`
 	URL         optional[string] `json:"url,omitzero" maxLength:"2048" doc:"Where the provider is: an origin with an optional path prefix. null or empty: the provider's own."`
 	AuthScheme  optional[string] `json:"authScheme,omitzero" maxLength:"16" doc:"How the credential is sent to Anthropic: x-api-key (null or empty mean the same) or bearer, for OAuth tokens and some compatible servers."`
+
+	_     struct{}       `additionalProperties:"true"` // a custom provider's authentication_param
+	given map[string]any // every member, as it was given
 }
 
 // SettingFields are the members that create and change a setting alike. The
@@ -46,7 +49,7 @@ type SettingReadOnly struct {
 }
 
 type settingCreate struct {
-	Provider string        `json:"provider" minLength:"1" maxLength:"64" doc:"Whose credential it is. This version supports openai and anthropic."`
+	Provider string        `json:"provider" minLength:"1" maxLength:"64" doc:"Whose credential it is: openai, anthropic, or the name of a custom provider."`
 	Setting  settingValues `json:"setting" doc:"What authenticates with the provider."`
 	SettingFields
 	SettingReadOnly
@@ -114,9 +117,13 @@ func (a *api) createSetting(ctx context.Context, c *call) (any, error) {
 		return nil, err
 	}
 	s := &gateway.ProviderSetting{Provider: in.Provider}
-	faults := in.Setting.merge(a, s)
-	if !slices.Contains(a.Providers, in.Provider) {
-		faults = append(faults, fault{Pointer: "/provider", Detail: "is not supported; this version supports " + strings.Join(a.Providers, ", ")})
+	custom, err := a.customFor(ctx, in.Provider)
+	if err != nil {
+		return nil, err
+	}
+	faults := in.Setting.merge(a, s, custom)
+	if custom == nil && !slices.Contains(a.Providers, in.Provider) {
+		faults = append(faults, fault{Pointer: "/provider", Detail: "is not supported; this version supports " + strings.Join(a.Providers, ", ") + " and the custom providers that there are"})
 	}
 	in.SettingFields.merge(s)
 	if err := badInput.faulty(faults); err != nil {
@@ -174,11 +181,19 @@ func (a *api) updateSetting(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	before, err := a.Store.Setting(ctx, id) // a setting keeps its provider
+	if err != nil {
+		return nil, err
+	}
+	custom, err := a.customFor(ctx, before.Provider)
+	if err != nil {
+		return nil, err
+	}
 	s, err := a.Store.UpdateSetting(ctx, id, func(s *gateway.ProviderSetting) error {
 		if err := c.match(s.Revision); err != nil {
 			return err
 		}
-		faults := in.Setting.merge(a, s)
+		faults := in.Setting.merge(a, s, custom)
 		if in.Provider != "" && in.Provider != s.Provider {
 			faults = append(faults, fault{Pointer: "/provider", Detail: "cannot be changed; create another setting"})
 		}
@@ -207,7 +222,12 @@ func (a *api) deleteSetting(ctx context.Context, c *call) (any, error) {
 }
 
 // merge changes s field by field and returns what is wrong with the result.
-func (v settingValues) merge(a *api, s *gateway.ProviderSetting) (faults []fault) {
+// custom is the provider when it is a custom one.
+func (v settingValues) merge(a *api, s *gateway.ProviderSetting, custom *gateway.CustomProvider) (faults []fault) {
+	if custom != nil {
+		return v.mergeCustom(custom, s)
+	}
+	faults = v.unknown()
 	key := v.APIKey
 	if v.APIKeyAlias.Set {
 		if key.Set && key.Value != v.APIKeyAlias.Value {
