@@ -24,6 +24,7 @@ const maxKeys = 256
 type work struct {
 	keys     map[secrets.Digest]secrets.Digest
 	settings map[string]bool
+	customs  customs
 	mark     uint64 // up to which changes are in it; 0: some are left for later
 }
 
@@ -31,7 +32,7 @@ type work struct {
 func (x *stream) take() work {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	w := work{keys: map[secrets.Digest]secrets.Digest{}, settings: x.dirtySettings}
+	w := work{keys: map[secrets.Digest]secrets.Digest{}, settings: x.dirtySettings, customs: x.dirtyCustoms.take()}
 	x.dirtySettings = map[string]bool{}
 	for _, set := range []map[secrets.Digest]secrets.Digest{x.dirtyKeys, x.asked} {
 		for d, presented := range set {
@@ -61,6 +62,7 @@ func (x *stream) putBack(w work) {
 	for id := range w.settings {
 		x.dirtySettings[id] = true
 	}
+	x.dirtyCustoms.putBack(w.customs)
 }
 
 // send is the stream's sender. It returns when ctx ends or the stream breaks.
@@ -73,7 +75,7 @@ func (x *stream) send(ctx context.Context, g configv1.ConfigDiscovery_StreamServ
 			return ctx.Err()
 		}
 		w := x.take()
-		u, err := x.update(ctx, w)
+		updates, err := x.updates(ctx, w)
 		if err != nil {
 			// No answer rather than a wrong one: the processor says
 			// "unavailable" while it waits.
@@ -84,13 +86,17 @@ func (x *stream) send(ctx context.Context, g configv1.ConfigDiscovery_StreamServ
 			}
 			continue
 		}
-		nonce++
-		u.Nonce = nonce
-		x.mu.Lock()
-		x.sentMarks[nonce] = w.mark
-		x.mu.Unlock()
-		if err := g.Send(u); err != nil {
-			return err
+		for i, u := range updates {
+			nonce++
+			u.Nonce = nonce
+			if i == len(updates)-1 {
+				x.mu.Lock()
+				x.sentMarks[nonce] = w.mark
+				x.mu.Unlock()
+			}
+			if err := g.Send(u); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -110,8 +116,8 @@ func (x *stream) retryLater(ctx context.Context) error {
 	}
 }
 
-// update reads what w names as it is now.
-func (x *stream) update(ctx context.Context, w work) (*configv1.ConfigUpdate, error) {
+// updates read what w names as it is now. The last one covers all of w.
+func (x *stream) updates(ctx context.Context, w work) ([]*configv1.ConfigUpdate, error) {
 	revision, err := x.s.store.Revision(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read revision: %w", err)
@@ -132,7 +138,11 @@ func (x *stream) update(ctx context.Context, w work) (*configv1.ConfigUpdate, er
 			}
 		}
 	}
-	return u, x.addSettings(ctx, u, settings)
+	if err := x.addSettings(ctx, u, settings); err != nil {
+		return nil, err
+	}
+	before, err := x.addCustoms(ctx, u, w.customs)
+	return append(before, u), err
 }
 
 func (x *stream) addSettings(ctx context.Context, u *configv1.ConfigUpdate, wanted map[string]bool) error {
@@ -197,6 +207,11 @@ func keyToProto(presented secrets.Digest, k *gateway.Key, until time.Time) *conf
 }
 
 func settingToProto(s *gateway.ProviderSetting) (*configv1.ProviderSetting, error) {
+	if provider.IsCustom(s.Provider) { // its routes say where requests go
+		return &configv1.ProviderSetting{
+			Id: s.ID, Revision: s.Revision, Provider: s.Provider, ApiKey: s.APIKey.Reveal(), AllowedModels: s.AllowedModels, Params: s.Params,
+		}, nil
+	}
 	o, err := provider.OriginOf(s)
 	if err != nil {
 		return nil, err

@@ -31,6 +31,7 @@ type memory struct {
 	keys     map[secrets.Digest]*gateway.Key
 	until    map[secrets.Digest]time.Time
 	settings map[string]*gateway.ProviderSetting
+	customs  []*gateway.CustomProvider
 	down     bool
 	hold     chan chan struct{} // when set, a lookup that has read offers a gate and waits for it
 }
@@ -73,6 +74,17 @@ func (m *memory) Settings(_ context.Context, ids []string) (out []*gateway.Provi
 		if ids == nil || slices.Contains(ids, id) {
 			copied := *s
 			out = append(out, &copied)
+		}
+	}
+	return out, nil
+}
+
+func (m *memory) CustomProviders(_ context.Context, f store.CustomProviderFilter) (out []*gateway.CustomProvider, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.customs {
+		if len(f.IDs) == 0 || slices.Contains(f.IDs, p.ID) {
+			out = append(out, p)
 		}
 	}
 	return out, nil

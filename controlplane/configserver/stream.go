@@ -21,6 +21,7 @@ type stream struct {
 	asked         map[secrets.Digest]secrets.Digest // subscribed and not answered yet
 	dirtyKeys     map[secrets.Digest]secrets.Digest // changed since the last answer
 	dirtySettings map[string]bool
+	dirtyCustoms  customs
 	marked        uint64            // counts marks
 	sentMarks     map[uint64]uint64 // by nonce: the mark that an update covers
 	acked         uint64            // the last mark in force
@@ -33,7 +34,8 @@ func newStream(s *Server, node string) *stream {
 		s: s, node: node, wake: make(chan struct{}, 1),
 		followed: map[secrets.Digest]secrets.Digest{}, usedSettings: map[string]bool{},
 		asked: map[secrets.Digest]secrets.Digest{}, dirtyKeys: map[secrets.Digest]secrets.Digest{}, dirtySettings: map[string]bool{},
-		sentMarks: map[uint64]uint64{}, changed: make(chan struct{}),
+		dirtyCustoms: customs{all: true}, // they come with the first update
+		sentMarks:    map[uint64]uint64{}, changed: make(chan struct{}),
 	}
 }
 
@@ -95,6 +97,10 @@ func (x *stream) mark(changes []store.Change) (mark uint64, touched bool) {
 			x.dirtySettings[c.ID] = true
 			touched = true
 		}
+		if c.Kind == store.KindCustomProvider {
+			x.dirtyCustoms.mark(c.ID)
+			touched = true
+		}
 		for _, d := range c.Digests {
 			if presented, ok := x.followed[d]; ok {
 				x.dirtyKeys[d] = presented
@@ -119,7 +125,9 @@ func (x *stream) markAll() (mark uint64, touched bool) {
 	for id := range x.usedSettings {
 		x.dirtySettings[id] = true
 	}
-	if touched = len(x.followed) > 0; touched {
+	// A stream that was told nothing yet has nothing to be told again.
+	if touched = len(x.followed) > 0 || !x.dirtyCustoms.all; touched {
+		x.dirtyCustoms.all = true
 		x.touch()
 	}
 	return x.marked, touched

@@ -28,6 +28,9 @@ func Reserved(name string) bool {
 	return ours || slices.Contains(reserved, name)
 }
 
+// IsCustom reports whether a setting of this provider belongs to a custom one.
+func IsCustom(name string) bool { return !Reserved(name) }
+
 // Custom is a custom provider made ready for requests. It does not change.
 type Custom struct {
 	ID       string

@@ -55,8 +55,11 @@ type Cache struct {
 	o        Options
 	keys     sync.Map // Digest → *entry
 	settings atomic.Pointer[map[string]*Setting]
+	customs  sync.Map      // name → *provider.Custom
 	slots    chan struct{} // one per open question
 	outbox   chan *configv1.ConfigRequest
+
+	customsKnown atomic.Bool // some stream told all custom providers
 
 	connected   atomic.Bool
 	ready       chan struct{} // closed at the first connection
@@ -65,6 +68,7 @@ type Cache struct {
 
 	mu      sync.Mutex
 	pending map[Digest]*question
+	custom  customs
 	absent  []Digest // oldest first
 	epoch   uint64   // counts streams: what an older stream said never outlives a newer answer
 }
@@ -95,6 +99,7 @@ func New(o Options) *Cache {
 		outbox:  make(chan *configv1.ConfigRequest, 2*maxPending),
 		ready:   make(chan struct{}),
 		pending: map[Digest]*question{},
+		custom:  customs{names: map[string]string{}, told: map[string]bool{}},
 	}
 	c.settings.Store(&map[string]*Setting{})
 	return c
@@ -204,6 +209,7 @@ func (c *Cache) apply(u *configv1.ConfigUpdate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.applySettings(u)
+	c.applyCustoms(u)
 	for _, k := range u.Keys {
 		if len(k.Digest) == 32 {
 			c.put(Digest(k.Digest), &entry{key: keyFromProto(k), revision: k.Revision, epoch: c.epoch})

@@ -78,6 +78,7 @@ func (c *Cache) begin() *configv1.ConfigRequest {
 	defer c.mu.Unlock()
 	c.drain()
 	c.epoch++
+	c.beginCustoms()
 	first := &configv1.ConfigRequest{NodeId: c.o.NodeID}
 	c.keys.Range(func(k, v any) bool {
 		d := k.(Digest)

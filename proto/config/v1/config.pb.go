@@ -111,8 +111,16 @@ type ConfigUpdate struct {
 	AbsentKeys [][]byte `protobuf:"bytes,5,rep,name=absent_keys,json=absentKeys,proto3" json:"absent_keys,omitempty"`
 	// Ids of settings that no longer exist, as of revision.
 	RemovedSettings []string `protobuf:"bytes,6,rep,name=removed_settings,json=removedSettings,proto3" json:"removed_settings,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Custom providers are told in full and unasked: all at the beginning of a
+	// stream, in as many updates as they need, and every change later.
+	CustomProviders []*CustomProvider `protobuf:"bytes,20,rep,name=custom_providers,json=customProviders,proto3" json:"custom_providers,omitempty"`
+	// Ids of custom providers that no longer exist, as of revision.
+	RemovedCustomProviders []string `protobuf:"bytes,21,rep,name=removed_custom_providers,json=removedCustomProviders,proto3" json:"removed_custom_providers,omitempty"`
+	// All of the beginning are told: what a processor knows from an earlier
+	// stream, and was not told of on this one, is gone.
+	CustomProvidersComplete bool `protobuf:"varint,22,opt,name=custom_providers_complete,json=customProvidersComplete,proto3" json:"custom_providers_complete,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
 }
 
 func (x *ConfigUpdate) Reset() {
@@ -185,6 +193,27 @@ func (x *ConfigUpdate) GetRemovedSettings() []string {
 		return x.RemovedSettings
 	}
 	return nil
+}
+
+func (x *ConfigUpdate) GetCustomProviders() []*CustomProvider {
+	if x != nil {
+		return x.CustomProviders
+	}
+	return nil
+}
+
+func (x *ConfigUpdate) GetRemovedCustomProviders() []string {
+	if x != nil {
+		return x.RemovedCustomProviders
+	}
+	return nil
+}
+
+func (x *ConfigUpdate) GetCustomProvidersComplete() bool {
+	if x != nil {
+		return x.CustomProvidersComplete
+	}
+	return false
 }
 
 type Key struct {
@@ -579,12 +608,12 @@ var File_proto_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\x1cproto/config/v1/config.proto\x12\x10bricks.config.v1\"\x97\x01\n" +
+	"\x1cproto/config/v1/config.proto\x12\x10bricks.config.v1\x1a\x1cproto/config/v1/custom.proto\"\x97\x01\n" +
 	"\rConfigRequest\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12%\n" +
 	"\x0esubscribe_keys\x18\x02 \x03(\fR\rsubscribeKeys\x12)\n" +
 	"\x10unsubscribe_keys\x18\x03 \x03(\fR\x0funsubscribeKeys\x12\x1b\n" +
-	"\tack_nonce\x18\x04 \x01(\x04R\backNonce\"\xf6\x01\n" +
+	"\tack_nonce\x18\x04 \x01(\x04R\backNonce\"\xb9\x03\n" +
 	"\fConfigUpdate\x12\x14\n" +
 	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12=\n" +
@@ -592,7 +621,10 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\x04keys\x18\x04 \x03(\v2\x15.bricks.config.v1.KeyR\x04keys\x12\x1f\n" +
 	"\vabsent_keys\x18\x05 \x03(\fR\n" +
 	"absentKeys\x12)\n" +
-	"\x10removed_settings\x18\x06 \x03(\tR\x0fremovedSettings\"\xd6\x06\n" +
+	"\x10removed_settings\x18\x06 \x03(\tR\x0fremovedSettings\x12K\n" +
+	"\x10custom_providers\x18\x14 \x03(\v2 .bricks.config.v1.CustomProviderR\x0fcustomProviders\x128\n" +
+	"\x18removed_custom_providers\x18\x15 \x03(\tR\x16removedCustomProviders\x12:\n" +
+	"\x19custom_providers_complete\x18\x16 \x01(\bR\x17customProvidersComplete\"\xd6\x06\n" +
 	"\x03Key\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x1a\n" +
@@ -660,19 +692,21 @@ var file_proto_config_v1_config_proto_goTypes = []any{
 	(*PathRule)(nil),        // 3: bricks.config.v1.PathRule
 	(*ProviderSetting)(nil), // 4: bricks.config.v1.ProviderSetting
 	nil,                     // 5: bricks.config.v1.ProviderSetting.ParamsEntry
+	(*CustomProvider)(nil),  // 6: bricks.config.v1.CustomProvider
 }
 var file_proto_config_v1_config_proto_depIdxs = []int32{
 	4, // 0: bricks.config.v1.ConfigUpdate.settings:type_name -> bricks.config.v1.ProviderSetting
 	2, // 1: bricks.config.v1.ConfigUpdate.keys:type_name -> bricks.config.v1.Key
-	3, // 2: bricks.config.v1.Key.allowed_paths:type_name -> bricks.config.v1.PathRule
-	5, // 3: bricks.config.v1.ProviderSetting.params:type_name -> bricks.config.v1.ProviderSetting.ParamsEntry
-	0, // 4: bricks.config.v1.ConfigDiscovery.Stream:input_type -> bricks.config.v1.ConfigRequest
-	1, // 5: bricks.config.v1.ConfigDiscovery.Stream:output_type -> bricks.config.v1.ConfigUpdate
-	5, // [5:6] is the sub-list for method output_type
-	4, // [4:5] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	6, // 2: bricks.config.v1.ConfigUpdate.custom_providers:type_name -> bricks.config.v1.CustomProvider
+	3, // 3: bricks.config.v1.Key.allowed_paths:type_name -> bricks.config.v1.PathRule
+	5, // 4: bricks.config.v1.ProviderSetting.params:type_name -> bricks.config.v1.ProviderSetting.ParamsEntry
+	0, // 5: bricks.config.v1.ConfigDiscovery.Stream:input_type -> bricks.config.v1.ConfigRequest
+	1, // 6: bricks.config.v1.ConfigDiscovery.Stream:output_type -> bricks.config.v1.ConfigUpdate
+	6, // [6:7] is the sub-list for method output_type
+	5, // [5:6] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_proto_config_v1_config_proto_init() }
@@ -680,6 +714,7 @@ func file_proto_config_v1_config_proto_init() {
 	if File_proto_config_v1_config_proto != nil {
 		return
 	}
+	file_proto_config_v1_custom_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
