@@ -34,7 +34,7 @@ func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
 	if len(body) > x.s.o.MaxBody {
 		return x.refuse(x.tooLarge())
 	}
-	c, r := readCall(body, x.match.Endpoint)
+	c, r := x.readBody(body)
 	x.call = c
 	x.event.RequestModel, x.event.Streamed = c.model, c.stream
 	if r == nil {
@@ -74,7 +74,7 @@ func (x *exchange) fitting() []*configcache.Setting {
 			out = append(out, s)
 		}
 	}
-	return out
+	return x.lead(out)
 }
 
 // chooseModel narrows the settings to those that allow the model.
@@ -154,12 +154,8 @@ func (x *exchange) edit(body []byte) (changed []byte, edited bool) {
 
 // upstreamHeaders rewrites the request for the provider.
 func (x *exchange) upstreamHeaders() *extprocv3.HeaderMutation {
-	path := x.setting.PathPrefix + x.match.Path
-	if x.in.query != "" {
-		path += "?" + x.in.query
-	}
 	mutation := &extprocv3.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{
-		set(":path", path),
+		set(":path", x.upstreamPath()),
 		set(":authority", x.setting.Authority),
 		set(clusterHeader, x.setting.Cluster),
 		set("x-envoy-upstream-rq-per-try-timeout-ms", strconv.FormatInt(max(1, x.firstByteTimeout().Milliseconds()), 10)),

@@ -146,10 +146,11 @@ func (x *exchange) reserve() *refusal {
 
 // makeQuote looks the price up.
 func (x *exchange) makeQuote() *refusal {
-	price, priced := x.s.o.Prices.Lookup(x.match.Provider.Name, x.call.model)
+	price, priced := x.priceOf(x.call.model)
 	if priced {
 		x.event.PriceStatus = gateway.Priced
 		x.quote = makeQuote(&x.call, price, x.match.Endpoint)
+		x.boundCustom()
 		return nil
 	}
 	if x.moneyLimited() {

@@ -25,6 +25,7 @@ import (
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/pricing"
+	"github.com/bricks-gateway/bricks/internal/provider"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
 
@@ -32,6 +33,7 @@ import (
 type Config interface {
 	Key(ctx context.Context, digest configcache.Digest) (*gateway.Key, error)
 	Setting(id string) (*configcache.Setting, bool)
+	CustomProvider(name string) (*provider.Custom, error)
 }
 
 // Spool keeps events. Both methods return once the record survives a crash of
@@ -48,6 +50,8 @@ type Options struct {
 	Limiter limit.Limiter
 	Prices  *pricing.Table
 	Logger  *slog.Logger
+	// CustomPrice is the price of a custom provider's model; nil: nobody gave any.
+	CustomPrice func(provider, model string) (*pricing.Price, bool)
 	// Registerer takes the server's metrics; none are kept if nil.
 	Registerer prometheus.Registerer
 	// Strict: bodies are never stored, whatever a key says.
@@ -126,7 +130,7 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err 
 			return err
 		}
 		if x.cut {
-			return status.Error(codes.ResourceExhausted, "the money for this answer is used up")
+			return status.Error(codes.ResourceExhausted, "the answer was cut")
 		}
 	}
 }

@@ -55,7 +55,7 @@ func (x *exchange) measure() {
 	if e.Status == 0 {
 		e.Status = a.status
 	}
-	metered := x.match.Endpoint.Meter != provider.MeterNone
+	metered := x.match.Endpoint.Meter != provider.MeterNone && !x.endsUnmarked()
 	complete := a.ended && !(a.sse && metered) || a.marked
 	e.Incomplete = !complete
 	// Envoy half-closes the stream when the client leaves and resets it at the
@@ -94,9 +94,9 @@ func (x *exchange) price() {
 	case !a.reading.HasCost || a.reading.Invalid || (a.sse && !a.marked):
 		x.estimate()
 	}
-	price, ok := x.s.o.Prices.Lookup(e.Provider, e.Model())
+	price, ok := x.priceOf(e.Model())
 	if !ok {
-		price, ok = x.s.o.Prices.Lookup(e.Provider, e.RequestModel)
+		price, ok = x.priceOf(e.RequestModel)
 	}
 	if !ok {
 		e.PriceStatus = gateway.Unpriced
@@ -109,6 +109,10 @@ func (x *exchange) price() {
 // estimate replaces missing usage by a documented guess: a token for every four
 // bytes of the request and of a JSON answer, and for a stream what was written.
 func (x *exchange) estimate() {
+	if x.custom != nil {
+		x.estimateCustom()
+		return
+	}
 	a, u := &x.answer, &x.event.Usage
 	x.event.Estimated = true
 	if u.InputTokens == 0 {
