@@ -69,10 +69,11 @@ const (
 
 // ControlPlane is safe for concurrent use.
 type ControlPlane struct {
-	o      Options
-	hosts  *hosts
-	ads    *ads.Server
-	config *configserver.Server
+	o       Options
+	hosts   *hosts
+	ads     *ads.Server
+	config  *configserver.Server
+	customs *customs
 
 	syncing chan struct{} // holds one token: syncs take turns
 	// Both need the token: since when published may hold more than goal, and
@@ -108,14 +109,16 @@ func New(o Options) (*ControlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ControlPlane{
+	c := &ControlPlane{
 		o:       o,
 		hosts:   newHosts(allowed, o.Resolver, o.Logger),
 		ads:     ads.NewServer(o.Logger),
 		config:  configserver.New(o.Store, o.Keyring, o.Logger),
 		syncing: make(chan struct{}, 1),
 		applied: -1,
-	}, nil
+	}
+	c.customs = newCustoms(c.hosts, c.ads, o.Listener.CAFile, o.Logger)
+	return c, nil
 }
 
 // Register adds both discovery services to g.
@@ -134,6 +137,7 @@ func (c *ControlPlane) CheckURL(raw string) error { return c.hosts.check(raw) }
 func (c *ControlPlane) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { c.resolve(ctx) })
+	wg.Go(func() { c.customs.serve(ctx) })
 	defer wg.Wait()
 	watch := c.o.Store.Watch(ctx)
 	poll := time.NewTicker(c.o.PollInterval)
@@ -176,6 +180,7 @@ func (c *ControlPlane) resolve(ctx context.Context) {
 		}
 		settings, err := c.o.Store.Settings(ctx, nil)
 		resolved := err == nil && c.hosts.refresh(ctx, settings)
+		resolved = c.customs.refresh(ctx) && resolved
 		c.trySync(ctx, true)
 		if resolved {
 			next.Reset(resolveInterval)
@@ -236,6 +241,11 @@ func (c *ControlPlane) sync(ctx context.Context, again bool) error {
 		return err
 	}
 	first := applied < 0
+	if first {
+		if err := c.loadCustoms(ctx); err != nil {
+			return fmt.Errorf("read custom providers: %w", err)
+		}
+	}
 	if len(changes) == 0 && !again && !first {
 		return nil
 	}
@@ -284,6 +294,13 @@ func (c *ControlPlane) distribute(ctx context.Context, changes []store.Change, c
 	for _, change := range changes {
 		clusters = clusters || change.Kind == store.KindSetting
 	}
+	customs, err := c.changeCustoms(ctx, changes)
+	if err != nil {
+		return nil, fmt.Errorf("read custom providers: %w", err)
+	}
+	if customs {
+		c.retiring, c.retiredAt = true, time.Now()
+	}
 	if clusters {
 		next, err := c.snapshot(ctx)
 		if err != nil {
@@ -329,6 +346,7 @@ func (c *ControlPlane) retire(ctx context.Context) {
 	goal := c.goal
 	c.mu.Unlock()
 	c.publish(goal, goal)
+	c.customs.retire()
 	c.retiring = false
 }
 

@@ -28,12 +28,16 @@ func routeConfiguration(c ListenerConfig) (*routev3.RouteConfiguration, error) {
 	if err != nil {
 		return nil, err
 	}
+	custom, err := customRoute(c.IdleTimeout)
+	if err != nil {
+		return nil, err
+	}
 	return &routev3.RouteConfiguration{
 		Name: RouteConfigName,
 		VirtualHosts: []*routev3.VirtualHost{{
 			Name:                   "proxy",
 			Domains:                []string{"*"},
-			Routes:                 []*routev3.Route{health, upstreamRoute(c.IdleTimeout)},
+			Routes:                 []*routev3.Route{health, custom, upstreamRoute(c.IdleTimeout)},
 			RequestBodyBufferLimit: wrapperspb.UInt64(uint64(c.MaxBodyBytes)),
 		}},
 	}, nil

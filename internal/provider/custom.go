@@ -13,9 +13,9 @@ import (
 // CustomPathPrefix stands before a custom provider's name in its public paths.
 const CustomPathPrefix = "/api/custom/providers/"
 
-// customClusterPrefix begins the names of custom providers' clusters. Envoy
+// CustomClusterPrefix begins the names of custom providers' clusters. Envoy
 // fetches those when a request first needs them.
-const customClusterPrefix = "custom/"
+const CustomClusterPrefix = "custom/"
 
 // reserved are names of providers that the gateway serves or will.
 var reserved = []string{"openai", "azure", "anthropic", "vllm", "deepinfra", "bedrock", "gemini", "vertex", "custom"}
@@ -149,8 +149,8 @@ func targetPath(path string) bool {
 // CustomCluster is the name of the cluster of custom routes to the origin. It
 // is another one than a setting's, so that each comes and goes by itself.
 func (o Origin) CustomCluster() string {
-	return customClusterPrefix + strings.TrimPrefix(o.Cluster(), "upstream/")
+	return CustomClusterPrefix + strings.TrimPrefix(o.Cluster(), "upstream/")
 }
 
 // IsCustomCluster reports whether name is that of a cluster of custom routes.
-func IsCustomCluster(name string) bool { return strings.HasPrefix(name, customClusterPrefix) }
+func IsCustomCluster(name string) bool { return strings.HasPrefix(name, CustomClusterPrefix) }
