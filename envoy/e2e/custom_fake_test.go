@@ -88,7 +88,7 @@ func (p *ownProvider) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.requests = append(p.requests, r.URL.Path+"?"+r.URL.RawQuery+" "+string(body))
 	p.mu.Unlock()
-	p.generate(w, body)
+	p.generate(w, r, body)
 }
 
 func (p *ownProvider) answer(w http.ResponseWriter, status int, body string) {
@@ -97,7 +97,7 @@ func (p *ownProvider) answer(w http.ResponseWriter, status int, body string) {
 	_, _ = io.WriteString(w, body)
 }
 
-func (p *ownProvider) generate(w http.ResponseWriter, body []byte) {
+func (p *ownProvider) generate(w http.ResponseWriter, r *http.Request, body []byte) {
 	var in struct {
 		Options struct {
 			Engine string
@@ -119,10 +119,9 @@ func (p *ownProvider) generate(w http.ResponseWriter, body []byte) {
 		return
 	case "silent":
 		w.Header().Set("Content-Type", "text/event-stream")
-		for range 100 {
-			_, _ = io.WriteString(w, ": nothing\n\n")
-			w.(http.Flusher).Flush()
-		}
+		_, _ = io.WriteString(w, strings.Repeat(": nothing\n\n", 11))
+		w.(http.Flusher).Flush()
+		<-r.Context().Done() // until the gateway hangs up
 		return
 	}
 	if !in.Options.Live {
