@@ -225,7 +225,8 @@ func (x *exchange) readCustomEvent(e sse.Event) {
 	if half {
 		return
 	}
-	if len(bytes.TrimSpace(e.Data)) == 0 {
+	data := bytes.TrimSpace(e.Data)
+	if len(data) == 0 {
 		if c.empty++; c.route.StreamMaxEmptyMessages > 0 && c.empty > c.route.StreamMaxEmptyMessages && !a.marked && !x.cut {
 			x.s.o.Logger.Info("stream cut: too many empty messages", slog.String("event_id", x.event.ID))
 			x.event.RefusalCode = "upstream_error"
@@ -237,13 +238,13 @@ func (x *exchange) readCustomEvent(e sse.Event) {
 	if a.firstEvent == 0 {
 		a.firstEvent = x.sinceStart()
 	}
-	if c.route.StreamEndWord != "" && string(e.Data) == c.route.StreamEndWord {
+	if c.route.StreamEndWord != "" && string(data) == c.route.StreamEndWord {
 		a.marked = true
 		return
 	}
 	a.events++
-	if c.route.StreamCompletionLocation != "" && gjson.ValidBytes(e.Data) {
-		if r, ok := at(e.Data, c.route.StreamCompletionLocation); ok {
+	if c.route.StreamCompletionLocation != "" && gjson.ValidBytes(data) {
+		if r, ok := at(data, c.route.StreamCompletionLocation); ok {
 			a.written.add(appendText(nil, r, 0))
 		}
 	}

@@ -283,3 +283,54 @@ func (e *env) clusters(t *testing.T) string {
 	}
 	return string(b)
 }
+
+// TestCustomClusterOutlivesARestart: Envoy goes on with what it fetched while
+// the gateway is away, and is told of later changes by the one that comes back.
+func TestCustomClusterOutlivesARestart(t *testing.T) {
+	places := []*ownProvider{startOwn(t, "bearer"), startOwn(t, "bearer")}
+	e := newEnv(t, testenv.Options{Serve: true, AllowUpstream: []string{places[0].address(), places[1].address()}})
+	id, key := e.own(t, "own", places[0], nil)
+	expect := func(what string, to *ownProvider) {
+		t.Helper()
+		testenv.Eventually(t, 10*time.Second, what, func() bool {
+			a, err := e.try(t.Context(), http.MethodPost, ownPath("own"), talk("big", false), bearer(key)...)
+			return err == nil && a.status == http.StatusOK
+		})
+		if len(to.taken()) == 0 {
+			t.Errorf("%s: the request went elsewhere", what)
+		}
+	}
+	expect("at first", places[0])
+	e.Kill()
+	e.Restart()
+	expect("after the restart", places[0])
+	e.Do(http.MethodPatch, "/api/custom/providers/"+id, testenv.Object{"route_configs": ownRoutes(places[1].address())})
+	expect("after a change", places[1])
+	testenv.Eventually(t, 10*time.Second, "Envoy drops the old cluster", func() bool {
+		all := e.clusters(t)
+		return !strings.Contains(all, "custom/http/"+places[0].address()) && strings.Contains(all, "custom/http/"+places[1].address())
+	})
+}
+
+// TestCustomProviderThatCannotBeReached: a host that nobody knows, and a port
+// where nobody listens.
+func TestCustomProviderThatCannotBeReached(t *testing.T) {
+	p := startOwn(t, "bearer")
+	dead := p.address()
+	e := newEnv(t, testenv.Options{AllowUpstream: []string{dead}})
+	id, key := e.own(t, "own", p, nil)
+	p.CloseClientConnections()
+	_ = p.Listener.Close()
+	nowhere := ownRoutes(dead)
+	nowhere[0]["target_url"] = "https://no-such-host.invalid/v2/generate"
+	for name, routes := range map[string][]testenv.Object{"nobody listens": ownRoutes(dead), "no such host": nowhere} {
+		e.Do(http.MethodPatch, "/api/custom/providers/"+id, testenv.Object{"route_configs": routes})
+		a := e.post(t, ownPath("own"), talk("big", false), bearer(key)...)
+		if got := decodeError(t, a); a.status != http.StatusBadGateway && a.status != http.StatusServiceUnavailable || got.Error.Code == nil || *got.Error.Code != "upstream_error" {
+			t.Errorf("%s: got %v", name, a)
+		}
+		if ev := e.AwaitEvent(key, a.eventID()); ev.Status != a.status || ev.Cost != "0" {
+			t.Errorf("%s: event = %+v", name, ev)
+		}
+	}
+}
