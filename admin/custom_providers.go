@@ -191,6 +191,7 @@ func (a *api) updateCustomProvider(ctx context.Context, c *call) (any, error) {
 		if err := errors.Join(c.customVisible(p), c.match(p.Revision)); err != nil {
 			return err
 		}
+		before := p.Routes
 		var faults []fault
 		if in.Provider != "" && in.Provider != p.Provider {
 			faults = append(faults, fault{Pointer: "/provider", Detail: "cannot be changed; create another custom provider"})
@@ -207,12 +208,32 @@ func (a *api) updateCustomProvider(ctx context.Context, c *call) (any, error) {
 				return conflict.with("provider setting " + s.ID + " holds no credential; with an authentication_param it needs one")
 			}
 		}
-		return c.mayLeaveCustom(p)
+		return errors.Join(c.mayLead(before, p.Routes, settings), c.mayLeaveCustom(p))
 	})
 	if err != nil {
 		return nil, err
 	}
 	return c.customAnswer(p, c.apply(ctx, p.Revision)), nil
+}
+
+// mayLead keeps a key with a tag scope, which may not touch settings, from
+// sending their credentials elsewhere.
+func (c *call) mayLead(before, after []gateway.CustomRoute, settings []*gateway.ProviderSetting) error {
+	if len(c.who.scope) == 0 || len(settings) == 0 {
+		return nil
+	}
+	known := map[provider.Origin]bool{}
+	for _, r := range before {
+		if t, err := provider.ParseTarget(r.TargetURL); err == nil {
+			known[t.Origin] = true
+		}
+	}
+	for _, r := range after {
+		if t, err := provider.ParseTarget(r.TargetURL); err != nil || !known[t.Origin] {
+			return forbidden.with("provider settings use this custom provider: an admin key that is limited to tags cannot lead their credentials to another origin")
+		}
+	}
+	return nil
 }
 
 func (a *api) deleteCustomProvider(ctx context.Context, c *call) (any, error) {

@@ -126,6 +126,7 @@ func TestCustomProviderBadInput(t *testing.T) {
 		"literal":               {location("!1"), at("model_location")},
 		"lines":                 {location("..0"), at("model_location")},
 		"count":                 {location("messages.#"), at("model_location")},
+		"count of the whole":    {location("#"), at("model_location")},
 		"empty part":            {location("a..b"), at("model_location")},
 		"ends in a dot":         {location("a."), at("model_location")},
 		"# in a name":           {location("a#b"), at("model_location")},
@@ -225,6 +226,13 @@ func TestCustomProvidersOfAScope(t *testing.T) {
 	f.want(f.do("PATCH", customProvidersPath+"/"+theirs, `{"authentication_param":"x"}`, me), 404)
 	f.want(f.do("PATCH", customProvidersPath+"/"+mine, `{"tags":null}`, me), 403)
 	f.want(f.do("PATCH", customProvidersPath+"/"+mine, `{"authentication_param":"x"}`, me), 200)
+	elsewhere := `{"route_configs":[` + strings.Replace(customRoute, "api.example.com", "elsewhere.example.com", 1) + `]}`
+	f.want(f.do("POST", settingsPath, `{"provider":"mine","setting":{"x":"credential-0123456789"}}`), 200)
+	if got := f.want(f.do("PATCH", customProvidersPath+"/"+mine, elsewhere, me), 403); !strings.Contains(got.str("detail"), "credentials") {
+		t.Errorf("a scoped key leads a credential elsewhere: %s", got.text)
+	}
+	f.want(f.do("PATCH", customProvidersPath+"/"+mine, `{"route_configs":[`+strings.Replace(customRoute, "v1/chat", "v2/chat", 1)+`]}`, me), 200)
+	f.want(f.do("PATCH", customProvidersPath+"/"+mine, elsewhere), 200)
 	body := `{"provider":"third","route_configs":[` + customRoute + `]}`
 	f.want(f.do("POST", customProvidersPath, body, me), 403)
 	f.want(f.do("POST", customProvidersPath, body, as(viewerKey)), 403)

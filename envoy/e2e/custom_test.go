@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -332,5 +334,32 @@ func TestCustomProviderThatCannotBeReached(t *testing.T) {
 		if ev := e.AwaitEvent(key, a.eventID()); ev.Status != a.status || ev.Cost != "0" {
 			t.Errorf("%s: event = %+v", name, ev)
 		}
+	}
+}
+
+// TestTheDocumentedCustomProvider: the example of docs/custom-providers.md is
+// one, but for its host.
+func TestTheDocumentedCustomProvider(t *testing.T) {
+	text, err := os.ReadFile("../../docs/custom-providers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "```json\n")
+	example, _, ok := strings.Cut(example, "```")
+	if !ok {
+		t.Fatal("no example")
+	}
+	p := startOwn(t, "header")
+	e := newEnv(t, testenv.Options{AllowUpstream: []string{p.address()}})
+	example = strings.Replace(example, "https://llm.example.com/v2/generate", p.URL+"/v2/generate?version=7", 1)
+	e.Do(http.MethodPost, "/api/custom/providers", json.RawMessage(example))
+	key := e.CreateKey([]string{e.ownSetting("own", customKey)}, nil)
+	e.secrets = append(e.secrets, customKey, key.Secret)
+	a := e.post(t, "/api/custom/providers/own/generate", talk("big", true), bearer(key)...)
+	if a.status != http.StatusOK || !strings.HasSuffix(string(a.body), "data: <end>\n\n") {
+		t.Errorf("got %v", a)
+	}
+	if ev := e.AwaitEvent(key, a.eventID()); ev.Incomplete || ev.OutputTokens != 4 || !ev.Streamed {
+		t.Errorf("event = %+v", ev)
 	}
 }

@@ -45,8 +45,10 @@ func TestWhatANewStreamDoesNotTellIsGone(t *testing.T) {
 	}
 	step("the same name anew", &configv1.ConfigUpdate{RemovedCustomProviders: []string{"1"}, CustomProviders: []*configv1.CustomProvider{told("3", "a")}}, "a3 b2")
 	step("a late removal", &configv1.ConfigUpdate{RemovedCustomProviders: []string{"1"}}, "a3 b2")
+	step("the same name, before its old one goes", &configv1.ConfigUpdate{CustomProviders: []*configv1.CustomProvider{told("6", "a")}}, "a6 b2")
+	step("then it goes", &configv1.ConfigUpdate{RemovedCustomProviders: []string{"3"}}, "a6 b2")
 	c.begin()
-	step("a new stream", &configv1.ConfigUpdate{CustomProviders: []*configv1.CustomProvider{told("2", "b")}}, "a3 b2")
+	step("a new stream", &configv1.ConfigUpdate{CustomProviders: []*configv1.CustomProvider{told("2", "b")}}, "a6 b2")
 	step("has told all", &configv1.ConfigUpdate{CustomProviders: []*configv1.CustomProvider{told("4", "c")}, CustomProvidersComplete: true}, "b2 c4")
 	step("tells all again, one piece", &configv1.ConfigUpdate{CustomProviders: []*configv1.CustomProvider{told("4", "c")}}, "b2 c4")
 	step("and the other", &configv1.ConfigUpdate{CustomProviders: []*configv1.CustomProvider{told("2", "b")}, CustomProvidersComplete: true}, "b2 c4")
