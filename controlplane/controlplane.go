@@ -180,7 +180,7 @@ func (c *ControlPlane) resolve(ctx context.Context) {
 		}
 		settings, err := c.o.Store.Settings(ctx, nil)
 		resolved := err == nil && c.hosts.refresh(ctx, settings)
-		resolved = c.customs.refresh(ctx) && resolved
+		c.customs.refresh(ctx)
 		c.trySync(ctx, true)
 		if resolved {
 			next.Reset(resolveInterval)

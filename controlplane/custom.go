@@ -117,8 +117,11 @@ func (c *customs) ask(name string, o *customOrigin) {
 	}
 }
 
-// serve looks up what Envoys wait for, until ctx ends.
+// serve looks up what Envoys wait for, until ctx ends, and soon again what was
+// not found.
 func (c *customs) serve(ctx context.Context) {
+	retry := time.NewTicker(resolveRetry)
+	defer retry.Stop()
 	var g errgroup.Group
 	g.SetLimit(32)
 	defer func() { _ = g.Wait() }() // no function returns an error
@@ -127,6 +130,8 @@ func (c *customs) serve(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-c.wake:
+		case <-retry.C:
+			c.retryUnknown()
 		}
 		c.mu.Lock()
 		names := c.queue
@@ -139,6 +144,23 @@ func (c *customs) serve(ctx context.Context) {
 			})
 		}
 	}
+}
+
+// retryUnknown queues the clusters whose hosts were asked for and never found.
+func (c *customs) retryUnknown() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, o := range c.origins {
+		if o.asked && c.hosts.known(o.Host) == nil && c.lookable(o) {
+			c.queue = append(c.queue, name)
+		}
+	}
+}
+
+// lookable reports whether o's host is looked up at all: plain http is for what
+// the operator allowed.
+func (c *customs) lookable(o *customOrigin) bool {
+	return o.Scheme == "https" || c.hosts.allowed.plain(o.Origin)
 }
 
 func (c *customs) fetch(ctx context.Context, name string) {
@@ -178,9 +200,8 @@ func (c *customs) publish(name string, cluster proto.Message) {
 	}
 }
 
-// refresh looks up again all that Envoys have. resolved says that none is left
-// without an address that was found.
-func (c *customs) refresh(ctx context.Context) (resolved bool) {
+// refresh looks up again all that Envoys have.
+func (c *customs) refresh(ctx context.Context) {
 	var all []xds.Upstream
 	var origins []*customOrigin
 	c.mu.Lock()
@@ -193,13 +214,9 @@ func (c *customs) refresh(ctx context.Context) (resolved bool) {
 	c.hosts.each(ctx, refreshTimeout, all, func(ctx context.Context, u *xds.Upstream) {
 		u.Addresses = c.hosts.addresses(ctx, u.Origin)
 	})
-	resolved = true
 	for i, u := range all {
 		c.found(u.Origin.CustomCluster(), origins[i], u.Addresses)
-		plain := u.Origin.Scheme != "https" && !c.hosts.allowed.plain(u.Origin) // no longer allowed: not looked up
-		resolved = resolved && (plain || c.hosts.known(u.Origin.Host) != nil)
 	}
-	return resolved
 }
 
 // retire takes away the clusters that no custom provider leads to any more.

@@ -229,6 +229,7 @@ func (x *exchange) readCustomEvent(e sse.Event) {
 	if len(data) == 0 {
 		if c.empty++; c.route.StreamMaxEmptyMessages > 0 && c.empty > c.route.StreamMaxEmptyMessages && !a.marked && !x.cut {
 			x.s.o.Logger.Info("stream cut: too many empty messages", slog.String("event_id", x.event.ID))
+			x.s.metrics.empty.Inc()
 			x.event.RefusalCode = "upstream_error"
 			x.cut = true
 		}

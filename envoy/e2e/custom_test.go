@@ -58,6 +58,16 @@ func TestCustomProvider(t *testing.T) {
 				})
 			}
 			e.checkOwnRefusals(t, key, p)
+			resp, err := e.client.Get("http://" + e.Metrics + "/metrics")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			if err != nil || !strings.Contains(string(b), `bricks_requests_total{operation="custom",provider="custom",status="200"} 3`) ||
+				!strings.Contains(string(b), "bricks_empty_streams_total 1") || strings.Contains(string(b), `"own"`) {
+				t.Errorf("metrics: %v\n%s", err, b)
+			}
 		})
 	}
 }
