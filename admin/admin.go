@@ -30,6 +30,12 @@ type Store interface {
 	Setting(ctx context.Context, id string) (*gateway.ProviderSetting, error)
 	Settings(ctx context.Context, ids []string) ([]*gateway.ProviderSetting, error)
 
+	CreateCustomProvider(ctx context.Context, p *gateway.CustomProvider) error
+	UpdateCustomProvider(ctx context.Context, id string, change func(*gateway.CustomProvider, []*gateway.ProviderSetting) error) (*gateway.CustomProvider, error)
+	DeleteCustomProvider(ctx context.Context, id string) (revision int64, err error)
+	CustomProvider(ctx context.Context, id string) (*gateway.CustomProvider, error)
+	CustomProviders(ctx context.Context, f store.CustomProviderFilter) ([]*gateway.CustomProvider, error)
+
 	CreateKey(ctx context.Context, k *gateway.Key, s store.NewSecret) error
 	UpdateKey(ctx context.Context, id string, change func(*gateway.Key) error) (*gateway.Key, error)
 	DeleteKey(ctx context.Context, id string) (revision int64, err error)
@@ -165,6 +171,7 @@ const schemaPrefix = "#/components/schemas/"
 func (a *api) table() []route {
 	var routes []route
 	routes = append(routes, a.settingRoutes()...)
+	routes = append(routes, a.customProviderRoutes()...)
 	routes = append(routes, a.keyRoutes()...)
 	routes = append(routes, a.userRoutes()...)
 	routes = append(routes, a.eventRoutes()...)

@@ -144,5 +144,6 @@ func (a *api) polish() {
 		}
 	}
 	schemas["KeyCreate"].AnyOf = []*huma.Schema{{Required: []string{"settingIds"}}, {Required: []string{"settingId"}}}
-	schemas["SettingValues"].Description = "apiKey and apikey are two names of one field; a new setting needs it."
+	schemas["SettingValues"].Description = "apiKey and apikey are two names of one field; a new setting needs it. " +
+		"A setting of a custom provider holds its credential in the member that the provider's authentication_param names, and no other."
 }

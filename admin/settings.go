@@ -28,6 +28,9 @@ type settingValues struct {
 	ResourceName optional[string]            `json:"resourceName,omitzero" maxLength:"63" doc:"azure: the resource, which is the first part of its host. Required unless url is given, which wins."`
 	APIVersion   optional[string]            `json:"apiVersion,omitzero" maxLength:"32" doc:"azure: the api-version of dated calls that name none."`
 	ModelMap     optional[map[string]string] `json:"modelMap,omitzero" doc:"azure: the model of each deployment, for prices and allowedModels. Replaced as a whole."`
+
+	_     struct{}       `additionalProperties:"true"` // a custom provider's authentication_param
+	given map[string]any // every member, as it was given
 }
 
 // SettingFields are the members that create and change a setting alike. The
@@ -47,7 +50,7 @@ type SettingReadOnly struct {
 }
 
 type settingCreate struct {
-	Provider string        `json:"provider" minLength:"1" maxLength:"64" doc:"Whose credential it is: anthropic, azure, deepinfra, openai or vllm."`
+	Provider string        `json:"provider" minLength:"1" maxLength:"64" doc:"Whose credential it is: anthropic, azure, deepinfra, openai, vllm, or the name of a custom provider."`
 	Setting  settingValues `json:"setting" doc:"What authenticates with the provider."`
 	SettingFields
 	SettingReadOnly
@@ -120,9 +123,13 @@ func (a *api) createSetting(ctx context.Context, c *call) (any, error) {
 		return nil, err
 	}
 	s := &gateway.ProviderSetting{Provider: in.Provider}
-	faults := in.Setting.merge(a, s)
-	if !slices.Contains(a.Providers, in.Provider) {
-		faults = append(faults, fault{Pointer: "/provider", Detail: "is not supported; this version supports " + strings.Join(a.Providers, ", ")})
+	custom, err := a.customFor(ctx, in.Provider)
+	if err != nil {
+		return nil, err
+	}
+	faults := in.Setting.merge(a, s, custom)
+	if custom == nil && !slices.Contains(a.Providers, in.Provider) {
+		faults = append(faults, fault{Pointer: "/provider", Detail: "is not supported; this version supports " + strings.Join(a.Providers, ", ") + " and the custom providers that there are"})
 	}
 	in.SettingFields.merge(s)
 	if err := badInput.faulty(faults); err != nil {
@@ -180,11 +187,19 @@ func (a *api) updateSetting(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	before, err := a.Store.Setting(ctx, id) // a setting keeps its provider
+	if err != nil {
+		return nil, err
+	}
+	custom, err := a.customFor(ctx, before.Provider)
+	if err != nil {
+		return nil, err
+	}
 	s, err := a.Store.UpdateSetting(ctx, id, func(s *gateway.ProviderSetting) error {
 		if err := c.match(s.Revision); err != nil {
 			return err
 		}
-		faults := in.Setting.merge(a, s)
+		faults := in.Setting.merge(a, s, custom)
 		if in.Provider != "" && in.Provider != s.Provider {
 			faults = append(faults, fault{Pointer: "/provider", Detail: "cannot be changed; create another setting"})
 		}
@@ -213,7 +228,12 @@ func (a *api) deleteSetting(ctx context.Context, c *call) (any, error) {
 }
 
 // merge changes s field by field and returns what is wrong with the result.
-func (v settingValues) merge(a *api, s *gateway.ProviderSetting) (faults []fault) {
+// custom is the provider when it is a custom one.
+func (v settingValues) merge(a *api, s *gateway.ProviderSetting, custom *gateway.CustomProvider) (faults []fault) {
+	if custom != nil {
+		return v.mergeCustom(custom, s)
+	}
+	faults = v.unknown()
 	key := v.APIKey
 	if v.APIKeyAlias.Set {
 		if key.Set && key.Value != v.APIKeyAlias.Value {

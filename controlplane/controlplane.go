@@ -74,10 +74,11 @@ const (
 
 // ControlPlane is safe for concurrent use.
 type ControlPlane struct {
-	o      Options
-	hosts  *hosts
-	ads    *ads.Server
-	config *configserver.Server
+	o       Options
+	hosts   *hosts
+	ads     *ads.Server
+	config  *configserver.Server
+	customs *customs
 
 	syncing chan struct{} // holds one token: syncs take turns
 	// Both need the token: since when published may hold more than goal, and
@@ -113,7 +114,7 @@ func New(o Options) (*ControlPlane, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ControlPlane{
+	c := &ControlPlane{
 		o:     o,
 		hosts: newHosts(allowed, o.Resolver, o.Logger),
 		ads:   ads.NewServer(o.Logger),
@@ -122,7 +123,9 @@ func New(o Options) (*ControlPlane, error) {
 		}, o.Logger),
 		syncing: make(chan struct{}, 1),
 		applied: -1,
-	}, nil
+	}
+	c.customs = newCustoms(c.hosts, c.ads, o.Listener.CAFile, o.Logger)
+	return c, nil
 }
 
 // Register adds both discovery services to g.
@@ -151,6 +154,7 @@ func NewURLCheck(allowUpstream []string, r Resolver, logger *slog.Logger) (func(
 func (c *ControlPlane) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { c.resolve(ctx) })
+	wg.Go(func() { c.customs.serve(ctx) })
 	defer wg.Wait()
 	watch := c.o.Store.Watch(ctx)
 	poll := time.NewTicker(c.o.PollInterval)
@@ -193,6 +197,7 @@ func (c *ControlPlane) resolve(ctx context.Context) {
 		}
 		settings, err := c.o.Store.Settings(ctx, nil)
 		resolved := err == nil && c.hosts.refresh(ctx, settings)
+		c.customs.refresh(ctx)
 		c.trySync(ctx, true)
 		if resolved {
 			next.Reset(resolveInterval)
@@ -253,6 +258,11 @@ func (c *ControlPlane) sync(ctx context.Context, again bool) error {
 		return err
 	}
 	first := applied < 0
+	if first {
+		if err := c.loadCustoms(ctx); err != nil {
+			return fmt.Errorf("read custom providers: %w", err)
+		}
+	}
 	if len(changes) == 0 && !again && !first {
 		return nil
 	}
@@ -301,6 +311,13 @@ func (c *ControlPlane) distribute(ctx context.Context, changes []store.Change, c
 	for _, change := range changes {
 		clusters = clusters || change.Kind == store.KindSetting
 	}
+	customs, err := c.changeCustoms(ctx, changes)
+	if err != nil {
+		return nil, fmt.Errorf("read custom providers: %w", err)
+	}
+	if customs {
+		c.retiring, c.retiredAt = true, time.Now()
+	}
 	if clusters {
 		next, err := c.snapshot(ctx)
 		if err != nil {
@@ -346,6 +363,7 @@ func (c *ControlPlane) retire(ctx context.Context) {
 	goal := c.goal
 	c.mu.Unlock()
 	c.publish(goal, goal)
+	c.customs.retire()
 	c.retiring = false
 }
 

@@ -127,6 +127,9 @@ func (h *hosts) origins(settings []*gateway.ProviderSetting) map[string]xds.Upst
 		}
 	}
 	for _, s := range settings {
+		if provider.IsCustom(s.Provider) {
+			continue // its routes have clusters of their own
+		}
 		o, err := provider.OriginOf(s)
 		if err != nil {
 			h.logger.Error("provider setting leads nowhere", slog.String("setting_id", s.ID), slog.Any("error", err))

@@ -60,16 +60,20 @@ func (x *exchange) requestHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processin
 }
 
 func (x *exchange) admit(endOfStream bool) *refusal {
-	m, pathFound := provider.Find(x.in.method, x.in.path)
-	x.match = m
+	match, pathFound := provider.Find(x.in.method, x.in.path)
+	x.match = match
 	if r := x.authenticate(); r != nil {
 		return r
 	}
+	pathFound, unknown := x.findCustom(pathFound)
+	m := x.match
 	x.newEvent()
 	if r := x.checkKey(); r != nil {
 		return r
 	}
 	switch {
+	case unknown != nil:
+		return unknown
 	case !pathFound:
 		return &refusal{http.StatusNotFound, "not_found", "no such path: " + clip(x.in.path), "", 0, nil}
 	case m.Endpoint == nil:

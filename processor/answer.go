@@ -34,6 +34,7 @@ type answer struct {
 	firstEvent   time.Duration
 	droppedAtCR  bool // the last event was taken out, up to a CR whose LF may follow
 	scrub        scrubber
+	scrubEscaped scrubber // of the credential's spelling in a query
 	stored       []byte
 }
 
@@ -81,6 +82,7 @@ func (x *exchange) responseHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processi
 			x.answer.scanner.Limit = maxAnswer // an image, or all output, in one event
 		}
 		x.answer.scrub = scrubber{secret: []byte(x.setting.APIKey.Reveal())}
+		x.answer.scrubEscaped = scrubber{secret: []byte(x.escapedCredential())}
 		mutation.RemoveHeaders = append(mutation.RemoveHeaders, dropped...)
 		mutation.SetHeaders = append(mutation.SetHeaders, set("x-content-type-options", "nosniff"))
 		for _, l := range x.limitHeaders() {
@@ -106,6 +108,9 @@ func (x *exchange) unreadable(encoding string) *refusal {
 }
 
 func (x *exchange) holdsCredential(value string) bool {
+	if e := x.escapedCredential(); len(e) >= minScrubbed && strings.Contains(value, e) {
+		return true
+	}
 	return x.setting != nil && len(x.setting.APIKey.Reveal()) >= minScrubbed && strings.Contains(value, x.setting.APIKey.Reveal())
 }
 
@@ -149,6 +154,8 @@ func (x *exchange) responseBody(b *extprocv3.HttpBody) *extprocv3.ProcessingResp
 		}
 		var scrubbed bool
 		out, scrubbed = x.answer.scrub.pass(out, b.EndOfStream)
+		changed = changed || scrubbed
+		out, scrubbed = x.answer.scrubEscaped.pass(out, b.EndOfStream)
 		changed = changed || scrubbed
 		x.storeResponse(out)
 	}
@@ -204,6 +211,10 @@ func (x *exchange) streamChunk(chunk []byte, end bool) (out []byte, changed bool
 }
 
 func (x *exchange) readEvent(e sse.Event) {
+	if x.custom != nil {
+		x.readCustomEvent(e)
+		return
+	}
 	if e.Data == nil {
 		return
 	}

@@ -162,6 +162,9 @@ func (x *exchange) apiVersion() string {
 // upstreamPath is the path and query at the provider.
 func (x *exchange) upstreamPath() string {
 	path, query := x.setting.PathPrefix+x.match.Path, x.in.query
+	if x.custom != nil {
+		query = x.custom.query(query, x.setting.APIKey)
+	}
 	version := x.setting.Params[provider.ParamAPIVersion]
 	if version != "" && x.match.Dated() && !slices.ContainsFunc(strings.Split(query, "&"), func(pair string) bool {
 		return strings.HasPrefix(pair, versionParameter+"=")

@@ -36,10 +36,11 @@ type exchange struct {
 	// built only then, or the answer would pass unmetered.
 	answerPhases bool
 	streamErr    error
-	cut          bool // the answer ends here: its money is used up
+	cut          bool // the answer ends here: its money is used up, or it says nothing
 
 	in       inbound
 	match    provider.Match
+	custom   *customCall // nil: the provider is one of the gateway's own
 	key      *gateway.Key
 	accounts []limit.Account        // that the request is charged to, the key's first
 	users    []*gateway.User        // that match

@@ -34,7 +34,7 @@ func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
 	if len(body) > x.maxBody() {
 		return x.refuse(x.tooLarge())
 	}
-	c, r := x.read(body)
+	c, r := x.readBody(body)
 	x.call = c
 	x.event.RequestModel, x.event.Streamed = c.model, c.stream
 	if r == nil {
@@ -77,7 +77,7 @@ func (x *exchange) fitting() []*configcache.Setting {
 			out = append(out, s)
 		}
 	}
-	return out
+	return x.lead(out)
 }
 
 // chooseModel narrows the settings to those that allow the model.

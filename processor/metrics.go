@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/provider"
 )
 
 // metrics counts what operators watch. Labels are bounded sets: no key, user or
@@ -20,6 +21,7 @@ type metrics struct {
 	panics      prometheus.Counter
 	timeouts    prometheus.Counter
 	cut         prometheus.Counter
+	empty       prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -38,18 +40,23 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		spoolErrors: counter("bricks_spool_errors_total", "Event records that could not be written at once."),
 		panics:      counter("bricks_panics_total", "Requests that ended in a panic."),
 		cut:         counter("bricks_cut_streams_total", "Streams that were ended because their money was used up."),
+		empty:       counter("bricks_empty_streams_total", "Streams of custom providers that were cut because they said nothing."),
 		timeouts:    counter("bricks_silent_answers_total", "Answers that were cut because nothing came for as long as the client would wait."),
 	}
 	if r != nil {
-		r.MustRegister(m.timeouts, m.cut, m.requests, m.refused, m.tokens, m.unpriced, m.unanswered, m.spoolErrors, m.panics)
+		r.MustRegister(m.timeouts, m.cut, m.empty, m.requests, m.refused, m.tokens, m.unpriced, m.unanswered, m.spoolErrors, m.panics)
 	}
 	return m
 }
 
 func (m *metrics) observe(e *gateway.Event) {
-	m.requests.WithLabelValues(e.Provider, e.Operation, strconv.Itoa(e.Status)).Inc()
-	m.tokens.WithLabelValues(e.Provider, "input").Add(float64(e.Usage.InputTokens))
-	m.tokens.WithLabelValues(e.Provider, "output").Add(float64(e.Usage.OutputTokens))
+	name := e.Provider
+	if provider.IsCustom(name) {
+		name = "custom" // there may be very many
+	}
+	m.requests.WithLabelValues(name, e.Operation, strconv.Itoa(e.Status)).Inc()
+	m.tokens.WithLabelValues(name, "input").Add(float64(e.Usage.InputTokens))
+	m.tokens.WithLabelValues(name, "output").Add(float64(e.Usage.OutputTokens))
 	if e.PriceStatus == gateway.Unpriced {
 		m.unpriced.Inc()
 	}

@@ -120,6 +120,7 @@ func (x *exchange) reserve() *refusal {
 	}
 	if price != nil {
 		x.quote = makeQuote(&x.call, price, x.match)
+		x.boundCustom()
 	}
 	if !x.quote.bounded && !x.key.AllowUnbounded {
 		return &refusal{

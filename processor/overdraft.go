@@ -48,6 +48,9 @@ func (x *exchange) cutShort() []byte {
 	x.cut = true
 	x.s.metrics.cut.Inc()
 	x.event.RefusalCode = "insufficient_quota"
+	if x.custom != nil {
+		return x.custom.endMarker()
+	}
 	id, model, at := "bricks-"+x.event.ID, x.event.RequestModel, x.event.CreatedAt.Unix()
 	switch meter, operation := x.match.Endpoint.Meter, x.match.Endpoint.Operation; {
 	case meter == provider.MeterAnthropic:

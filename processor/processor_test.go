@@ -18,6 +18,7 @@ import (
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/pricing"
+	"github.com/bricks-gateway/bricks/internal/provider"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/processor"
 	"github.com/bricks-gateway/bricks/processor/configcache"
@@ -27,6 +28,8 @@ import (
 type world struct {
 	keys      map[configcache.Digest]*gateway.Key
 	settings  map[string]*configcache.Setting
+	customs   map[string]*provider.Custom
+	customErr error
 	keyErr    error
 	intentErr error
 	users     map[string][]*gateway.User // by name
@@ -55,6 +58,16 @@ func (w *world) Setting(id string) (*configcache.Setting, bool) {
 
 func (w *world) Users(_ context.Context, _ *gateway.Key, name string) ([]*gateway.User, error) {
 	return w.users[name], w.userErr
+}
+
+func (w *world) CustomProvider(name string) (*provider.Custom, error) {
+	if p := w.customs[name]; p != nil {
+		return p, nil
+	}
+	if w.customErr != nil {
+		return nil, w.customErr
+	}
+	return nil, &gateway.Error{Kind: gateway.NotFound, Message: "no such custom provider"}
 }
 
 func (w *world) Intent(e *gateway.Event) error {

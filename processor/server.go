@@ -24,6 +24,7 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
+	"github.com/bricks-gateway/bricks/internal/provider"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
 
@@ -33,6 +34,7 @@ type Config interface {
 	Key(ctx context.Context, digest configcache.Digest) (*gateway.Key, error)
 	Setting(id string) (*configcache.Setting, bool)
 	Users(ctx context.Context, key *gateway.Key, name string) ([]*gateway.User, error)
+	CustomProvider(name string) (*provider.Custom, error)
 }
 
 // Spool keeps events. Both methods return once the record survives a crash of
@@ -129,7 +131,7 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err 
 			return err
 		}
 		if x.cut {
-			return status.Error(codes.ResourceExhausted, "the money for this answer is used up")
+			return status.Error(codes.ResourceExhausted, "the answer was cut")
 		}
 	}
 }

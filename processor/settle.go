@@ -55,7 +55,7 @@ func (x *exchange) measure() {
 	if e.Status == 0 {
 		e.Status = a.status
 	}
-	metered := x.match.Endpoint.Meter != provider.MeterNone
+	metered := x.match.Endpoint.Meter != provider.MeterNone && !x.endsUnmarked()
 	complete := a.ended && !(a.sse && metered) || a.marked
 	e.Incomplete = !complete
 	// Envoy half-closes the stream when the client leaves and resets it at the
@@ -112,6 +112,10 @@ func (x *exchange) price() {
 
 // estimate replaces missing usage by our own count.
 func (x *exchange) estimate() {
+	if x.custom != nil {
+		x.estimateCustom()
+		return
+	}
 	a, u := &x.answer, &x.event.Usage
 	x.event.Estimated = true
 	if u.InputTokens == 0 {

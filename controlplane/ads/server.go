@@ -42,15 +42,23 @@ func NewSnapshot(r *xds.Resources) (Snapshot, error) {
 	} {
 		s[url] = make(map[string]resource, len(messages))
 		for name, m := range messages {
-			body := new(anypb.Any)
-			if err := anypb.MarshalFrom(body, m, proto.MarshalOptions{Deterministic: true}); err != nil {
-				return nil, fmt.Errorf("encode %s: %w", name, err)
+			r, err := encode(name, m)
+			if err != nil {
+				return nil, err
 			}
-			sum := sha256.Sum256(body.Value)
-			s[url][name] = resource{hex.EncodeToString(sum[:8]), body}
+			s[url][name] = r
 		}
 	}
 	return s, nil
+}
+
+func encode(name string, m proto.Message) (resource, error) {
+	body := new(anypb.Any)
+	if err := anypb.MarshalFrom(body, m, proto.MarshalOptions{Deterministic: true}); err != nil {
+		return resource{}, fmt.Errorf("encode %s: %w", name, err)
+	}
+	sum := sha256.Sum256(body.Value)
+	return resource{hex.EncodeToString(sum[:8]), body}, nil
 }
 
 // Merge returns the resources of s and those of older that s does not name.
@@ -75,6 +83,9 @@ type Server struct {
 	logger *slog.Logger
 
 	ready chan struct{} // closed by the first Publish
+
+	demand   demand
+	onDemand sync.Map // name → *resource; nil: there is no such cluster
 
 	mu       sync.Mutex
 	snapshot Snapshot

@@ -52,7 +52,7 @@ func (x *stream) status(snapshot Snapshot) NodeStatus {
 			at := t.nackedAt.UTC()
 			s.LastNACKAt = &at
 		}
-		for name, r := range snapshot[url] {
+		for name, r := range x.view(url, t, snapshot[url]) {
 			if t.nacked[name] == r.version {
 				s.Refused = append(s.Refused, name)
 			}

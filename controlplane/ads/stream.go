@@ -33,6 +33,7 @@ type stream struct {
 type subscription struct {
 	wildcard bool
 	names    map[string]bool
+	asked    map[string]bool   // of the names that are fetched: those that wait for an answer
 	sent     map[string]string // version by name
 	pending  string            // nonce that waits for its answer
 	answered bool              // the first request was responded to
@@ -56,6 +57,13 @@ func (x *stream) poke() {
 
 // request notes what Envoy asks for or acknowledges.
 func (x *stream) request(r *discoveryv3.DeltaDiscoveryRequest) {
+	for _, name := range x.note(r) {
+		x.s.demand.wanted(name)
+	}
+}
+
+// note returns the names that are fetched and that Envoy asks for.
+func (x *stream) note(r *discoveryv3.DeltaDiscoveryRequest) (wanted []string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if id := r.GetNode().GetId(); id != "" {
@@ -64,18 +72,34 @@ func (x *stream) request(r *discoveryv3.DeltaDiscoveryRequest) {
 	t := x.types[r.TypeUrl]
 	if t == nil {
 		t = &subscription{
-			wildcard: len(r.ResourceNamesSubscribe) == 0, names: map[string]bool{},
+			wildcard: len(r.ResourceNamesSubscribe) == 0, names: map[string]bool{}, asked: map[string]bool{},
 			sent: maps.Clone(r.InitialResourceVersions), nacked: map[string]string{},
 		}
 		if t.sent == nil {
 			t.sent = map[string]string{}
 		}
 		x.types[r.TypeUrl] = t
+		for name := range t.sent { // from an earlier stream
+			if x.s.fetched(r.TypeUrl, name) {
+				t.ask(name)
+				wanted = append(wanted, name)
+			}
+		}
+	} else {
+		for _, name := range r.ResourceNamesSubscribe {
+			if x.s.fetched(r.TypeUrl, name) {
+				delete(t.sent, name) // who asks again has it no longer
+			}
+		}
 	}
 	for _, name := range r.ResourceNamesSubscribe {
-		if name == "*" {
+		switch {
+		case name == "*":
 			t.wildcard = true
-		} else if !t.names[name] {
+		case x.s.fetched(r.TypeUrl, name):
+			t.ask(name)
+			wanted = append(wanted, name)
+		default:
 			t.names[name] = true
 		}
 	}
@@ -84,14 +108,16 @@ func (x *stream) request(r *discoveryv3.DeltaDiscoveryRequest) {
 		if name == "*" {
 			t.wildcard = false
 		}
-		if !t.wildcard {
+		if !t.wildcard || x.s.fetched(r.TypeUrl, name) {
 			delete(t.sent, name) // who subscribes again no longer has it
 			delete(t.nacked, name)
+			delete(t.asked, name)
 		}
 	}
 	if r.ResponseNonce != "" && r.ResponseNonce == t.pending {
 		x.settle(t, r)
 	}
+	return wanted
 }
 
 // settle takes Envoy's answer to the response in flight. It needs x.mu.
@@ -132,7 +158,7 @@ func (x *stream) responses() []*discoveryv3.DeltaDiscoveryResponse {
 	var out []*discoveryv3.DeltaDiscoveryResponse
 	for _, url := range order {
 		if t := x.types[url]; t != nil && t.pending == "" {
-			if r := x.response(url, t, snapshot[url]); r != nil {
+			if r := x.response(url, t, x.view(url, t, snapshot[url])); r != nil {
 				out = append(out, r)
 			}
 		}
@@ -158,9 +184,11 @@ func (x *stream) response(url string, t *subscription, have map[string]resource)
 		r.Resources = append(r.Resources, &discoveryv3.Resource{Name: name, Version: have[name].version, Resource: have[name].body})
 		inFlight[name] = have[name].version
 		t.sent[name] = have[name].version
+		delete(t.asked, name)
 	}
+	r.RemovedResources = x.absent(t)
 	for name := range t.sent {
-		if _, ok := have[name]; !ok {
+		if _, ok := have[name]; !ok && !x.pending(url, name) {
 			r.RemovedResources = append(r.RemovedResources, name)
 			delete(t.sent, name)
 			delete(t.nacked, name)
@@ -192,7 +220,7 @@ func (x *stream) has(snapshot Snapshot) (done bool, changed chan struct{}) {
 		if t.pending != "" {
 			return false, x.changed
 		}
-		for name, r := range snapshot[url] {
+		for name, r := range x.view(url, t, snapshot[url]) {
 			if (t.wildcard || t.names[name]) && t.sent[name] != r.version {
 				return false, x.changed
 			}
@@ -206,8 +234,9 @@ func (x *stream) refused(snapshot Snapshot) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for url, t := range x.types {
+		have := x.view(url, t, snapshot[url])
 		for name, version := range t.nacked {
-			if snapshot[url][name].version == version {
+			if have[name].version == version {
 				return true
 			}
 		}

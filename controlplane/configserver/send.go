@@ -26,6 +26,7 @@ type work struct {
 	settings map[string]bool
 	users    []endUser
 	prices   bool
+	customs  customs
 	mark     uint64 // up to which changes are in it; 0: some are left for later
 	all      bool   // nothing is left for later
 }
@@ -34,7 +35,9 @@ type work struct {
 func (x *stream) take() work {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	w := work{keys: map[secrets.Digest]secrets.Digest{}, settings: x.dirtySettings, prices: x.dirtyPrices}
+	w := work{
+		keys: map[secrets.Digest]secrets.Digest{}, settings: x.dirtySettings, prices: x.dirtyPrices, customs: x.dirtyCustoms.take(),
+	}
 	x.dirtySettings, x.dirtyPrices = map[string]bool{}, false
 	for _, set := range []map[secrets.Digest]secrets.Digest{x.dirtyKeys, x.asked} {
 		for d, presented := range set {
@@ -68,6 +71,7 @@ func (x *stream) putBack(w work) {
 		x.dirtySettings[id] = true
 	}
 	x.dirtyPrices = x.dirtyPrices || w.prices
+	x.dirtyCustoms.putBack(w.customs)
 }
 
 // send is the stream's sender. It returns when ctx ends or the stream breaks.
@@ -80,7 +84,7 @@ func (x *stream) send(ctx context.Context, g configv1.ConfigDiscovery_StreamServ
 			return ctx.Err()
 		}
 		w := x.take()
-		u, left, err := x.update(ctx, w)
+		updates, left, err := x.updates(ctx, w)
 		if err != nil {
 			// No answer rather than a wrong one: the processor says
 			// "unavailable" while it waits.
@@ -96,13 +100,17 @@ func (x *stream) send(ctx context.Context, g configv1.ConfigDiscovery_StreamServ
 			x.putBackUsers(left)
 			x.poke()
 		}
-		nonce++
-		u.Nonce = nonce
-		x.mu.Lock()
-		x.unacked[nonce] = sent{w.mark, w.all, time.Now()}
-		x.mu.Unlock()
-		if err := g.Send(u); err != nil {
-			return err
+		for i, u := range updates {
+			nonce++
+			u.Nonce = nonce
+			if i == len(updates)-1 {
+				x.mu.Lock()
+				x.unacked[nonce] = sent{w.mark, w.all, time.Now()}
+				x.mu.Unlock()
+			}
+			if err := g.Send(u); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -122,14 +130,14 @@ func (x *stream) retryLater(ctx context.Context) error {
 	}
 }
 
-// update reads what w names as it is now, but for the end users that are left
-// over for the next update.
-func (x *stream) update(ctx context.Context, w work) (u *configv1.ConfigUpdate, left []endUser, err error) {
+// updates read what w names as it is now, but for the end users that are left
+// over for the next round. The last one covers all of w.
+func (x *stream) updates(ctx context.Context, w work) (updates []*configv1.ConfigUpdate, left []endUser, err error) {
 	revision, err := x.s.Store.Revision(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read revision: %w", err)
 	}
-	u = &configv1.ConfigUpdate{Revision: revision}
+	u := &configv1.ConfigUpdate{Revision: revision}
 	if w.prices {
 		if u.Prices, err = x.prices(ctx); err != nil {
 			return nil, nil, err
@@ -153,8 +161,11 @@ func (x *stream) update(ctx context.Context, w work) (u *configv1.ConfigUpdate, 
 	if err := x.addSettings(ctx, u, settings); err != nil {
 		return nil, nil, err
 	}
-	left, err = x.addUsers(ctx, u, w.users)
-	return u, left, err
+	if left, err = x.addUsers(ctx, u, w.users); err != nil {
+		return nil, nil, err
+	}
+	before, err := x.addCustoms(ctx, u, w.customs)
+	return append(before, u), left, err
 }
 
 // prices reads all overrides and the policy.
@@ -238,6 +249,11 @@ func keyToProto(presented secrets.Digest, k *gateway.Key, until time.Time) *conf
 }
 
 func settingToProto(s *gateway.ProviderSetting) (*configv1.ProviderSetting, error) {
+	if provider.IsCustom(s.Provider) { // its routes say where requests go
+		return &configv1.ProviderSetting{
+			Id: s.ID, Revision: s.Revision, Provider: s.Provider, ApiKey: s.APIKey.Reveal(), AllowedModels: s.AllowedModels, Params: s.Params,
+		}, nil
+	}
 	o, err := provider.OriginOf(s)
 	if err != nil {
 		return nil, err

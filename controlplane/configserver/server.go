@@ -1,6 +1,6 @@
 // Package configserver serves the config stream: processors subscribe to keys
 // by digest and to end users by name, and are told of them, of the settings that
-// they use, and of every later change.
+// they use, of all custom providers, and of every later change.
 //
 // Each stream has one sender, which takes what is marked as dirty, reads it from
 // the store as it is then, and sends it. Subscriptions and changes both only
@@ -31,6 +31,7 @@ type Store interface {
 	KeyByDigest(ctx context.Context, digest secrets.Digest) (*gateway.Key, time.Time, error)
 	Settings(ctx context.Context, ids []string) ([]*gateway.ProviderSetting, error)
 	MatchingUsers(ctx context.Context, userID, keyID string, tags []string, limit int) ([]*gateway.User, error)
+	CustomProviders(ctx context.Context, f store.CustomProviderFilter) ([]*gateway.CustomProvider, error)
 	Revision(ctx context.Context) (int64, error)
 	PriceOverrides(ctx context.Context) ([]*gateway.PriceOverride, error)
 	UnknownPricePolicy(ctx context.Context) (gateway.UnknownPricePolicy, error)

@@ -33,6 +33,7 @@ type memory struct {
 	settings map[string]*gateway.ProviderSetting
 	users    map[string]*gateway.User
 	prices   []*gateway.PriceOverride
+	customs  []*gateway.CustomProvider
 	down     bool
 	hold     chan chan struct{} // when set, a lookup that has read offers a gate and waits for it
 }
@@ -88,6 +89,17 @@ func (m *memory) PriceOverrides(context.Context) ([]*gateway.PriceOverride, erro
 
 func (m *memory) UnknownPricePolicy(context.Context) (gateway.UnknownPricePolicy, error) {
 	return gateway.AllowUnknownPrice, nil
+}
+
+func (m *memory) CustomProviders(_ context.Context, f store.CustomProviderFilter) (out []*gateway.CustomProvider, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.customs {
+		if len(f.IDs) == 0 || slices.Contains(f.IDs, p.ID) {
+			out = append(out, p)
+		}
+	}
+	return out, nil
 }
 
 // change commits f at a new revision.

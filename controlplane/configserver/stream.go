@@ -26,6 +26,7 @@ type stream struct {
 	asked         map[secrets.Digest]secrets.Digest // subscribed and not answered yet
 	dirtyKeys     map[secrets.Digest]secrets.Digest // changed since the last answer
 	dirtySettings map[string]bool
+	dirtyCustoms  customs
 	dirtyPrices   bool // also before the first update
 	followedUsers followedUsers
 	endUsers      int              // how many followedUsers holds
@@ -61,6 +62,7 @@ func newStream(s *Server, node string) *stream {
 		s: s, node: node, wake: make(chan struct{}, 1),
 		followed: map[secrets.Digest]secrets.Digest{}, usedSettings: map[string]bool{},
 		asked: map[secrets.Digest]secrets.Digest{}, dirtyKeys: map[secrets.Digest]secrets.Digest{}, dirtySettings: map[string]bool{},
+		dirtyCustoms:  customs{all: true}, // they come with the first update
 		dirtyPrices:   true,
 		followedUsers: followedUsers{}, askedUsers: map[endUser]bool{}, dirtyUsers: map[endUser]bool{},
 		unacked: map[uint64]sent{}, changed: make(chan struct{}),
@@ -170,8 +172,12 @@ func (x *stream) mark(changes []store.Change) (mark uint64, touched bool) {
 			touched = true
 		}
 		touched = x.markUsers(c) || touched
-		if c.Kind == store.KindPrices {
+		switch c.Kind {
+		case store.KindPrices:
 			x.dirtyPrices, touched = true, true
+		case store.KindCustomProvider:
+			x.dirtyCustoms.mark(c.ID)
+			touched = true
 		}
 		for _, d := range c.Digests {
 			if presented, ok := x.followed[d]; ok {
@@ -201,7 +207,9 @@ func (x *stream) markAll() (mark uint64, touched bool) {
 		maps.Copy(x.dirtyUsers, users)
 	}
 	x.dirtyPrices = true
-	if touched = len(x.followed) > 0 || len(x.followedUsers) > 0; touched {
+	// A stream that was told nothing yet has nothing to be told again.
+	if touched = len(x.followed) > 0 || len(x.followedUsers) > 0 || !x.dirtyCustoms.all; touched {
+		x.dirtyCustoms.all = true
 		x.touch()
 	}
 	return x.marked, touched

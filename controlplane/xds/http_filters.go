@@ -6,6 +6,7 @@ import (
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	extprocfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+	ondemandv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/on_demand/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	previoushostsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/retry/host/previous_hosts/v3"
@@ -29,6 +30,7 @@ func httpFilters(c ListenerConfig) ([]*hcmv3.HttpFilter, error) {
 		config proto.Message
 	}{
 		{gatewayFilter, gateway},
+		{onDemandFilter, &ondemandv3.OnDemand{}}, // routes switch it on
 		{"envoy.filters.http.router", &routerv3.Router{SuppressEnvoyHeaders: true}},
 	} {
 		packed, err := pack(f.config)

@@ -32,12 +32,16 @@ func routeConfiguration(c ListenerConfig) (*routev3.RouteConfiguration, error) {
 		return nil, err
 	}
 	upstream := upstreamRoute(c.IdleTimeout)
+	custom, err := customRoute(c.IdleTimeout)
+	if err != nil {
+		return nil, err
+	}
 	return &routev3.RouteConfiguration{
 		Name: RouteConfigName,
 		VirtualHosts: []*routev3.VirtualHost{{
 			Name:                   "proxy",
 			Domains:                []string{"*"},
-			Routes:                 []*routev3.Route{health, formRoute(upstream), upstream},
+			Routes:                 []*routev3.Route{health, custom, formRoute(upstream), upstream},
 			RequestBodyBufferLimit: wrapperspb.UInt64(uint64(c.MaxBodyBytes)),
 		}},
 	}, nil

@@ -62,6 +62,9 @@ type Query struct {
 	// Models are the names by which it may be known, best first: the answer's,
 	// then the request's (see Names). Empty ones are passed over.
 	Models []string
+	// Unlisted: the list says nothing of this provider. Its models' names may
+	// stand there all the same.
+	Unlisted bool
 }
 
 // Found is a price and where it comes from.
@@ -84,6 +87,9 @@ func (b *Book) PriceAt(q Query) (Found, bool) {
 			if d, ok := b.override(q, model, q.Models[i+1:]); ok {
 				return Found{Price: d.price, Model: model, Override: d.id}, d.price != nil
 			}
+		}
+		if q.Unlisted {
+			continue
 		}
 		if listed, p, ok := b.list.find(q.Provider, model); ok {
 			return Found{Price: p, Model: model, Listed: listed}, true

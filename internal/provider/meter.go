@@ -21,6 +21,7 @@ const (
 	MeterImages              // tokens, or as many images as the answer holds
 	MeterSpeech              // the characters asked for, or tokens in a stream's last event
 	MeterTranscription       // seconds of audio, or tokens
+	MeterCustom              // tells nothing: tokens are counted
 )
 
 // ByUnit reports whether pieces other than tokens may be billed: images, audio,

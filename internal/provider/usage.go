@@ -28,7 +28,7 @@ type Reading struct {
 // ReadJSON reads a whole JSON answer.
 func (m Meter) ReadJSON(body []byte) Reading {
 	var r Reading
-	if m == MeterNone {
+	if m == MeterNone || m == MeterCustom {
 		return r
 	}
 	searches := int64(0)

@@ -151,7 +151,7 @@ func TestSwappedCiphertextsDoNotOpen(t *testing.T) {
 	overBoth(t, func(t *testing.T, d database) {
 		s := d.mustOpen(t, store.Options{Keyring: storetest.Keyring(t)})
 		for _, name := range []string{"a", "b"} {
-			if err := s.CreateSetting(t.Context(), &gateway.ProviderSetting{ID: name, APIKey: gateway.NewSecret("credential of " + name)}); err != nil {
+			if err := s.CreateSetting(t.Context(), &gateway.ProviderSetting{ID: name, Provider: "openai", APIKey: gateway.NewSecret("credential of " + name)}); err != nil {
 				t.Fatal(err)
 			}
 			secret := store.NewSecret{Digest: secrets.HashKey(name), Secret: gateway.NewSecret("secret of " + name)}
@@ -213,7 +213,7 @@ func TestOtherSecretsAreRefused(t *testing.T) {
 func TestDataSurvivesReopening(t *testing.T) {
 	overBoth(t, func(t *testing.T, d database) {
 		s := d.mustOpen(t, store.Options{Keyring: storetest.Keyring(t)})
-		if err := s.CreateSetting(t.Context(), &gateway.ProviderSetting{ID: "a", APIKey: gateway.NewSecret("credential")}); err != nil {
+		if err := s.CreateSetting(t.Context(), &gateway.ProviderSetting{ID: "a", Provider: "openai", APIKey: gateway.NewSecret("credential")}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.WriteEvents(t.Context(), []*gateway.Event{{ID: "e", KeyID: "k", Cost: 3}}); err != nil {

@@ -15,6 +15,8 @@ const (
 	KindSetting = "setting"
 	KindUser    = "user"
 	KindPrices  = "prices" // overrides, or what to do without a price
+
+	KindCustomProvider = "custom_provider"
 )
 
 // Change says that an object was made, changed or deleted, not how: whoever

@@ -23,7 +23,8 @@ type sealedSetting struct {
 }
 
 // CreateSetting keeps a new setting. It fills ID when empty, and CreatedAt,
-// UpdatedAt and Revision always. An ID that is taken is a Conflict.
+// UpdatedAt and Revision always. An ID that is taken is a Conflict, a provider
+// that does not exist is Invalid.
 func (s *Store) CreateSetting(ctx context.Context, setting *gateway.ProviderSetting) error {
 	made := *setting
 	if made.ID == "" {
@@ -36,6 +37,9 @@ func (s *Store) CreateSetting(ctx context.Context, setting *gateway.ProviderSett
 	made.UpdatedAt = made.CreatedAt
 	_, err := s.administer(ctx, "create provider setting", func(ctx context.Context, q querier, revision int64) (Change, error) {
 		made.Revision = revision
+		if err := providerExists(ctx, q, made.Provider); err != nil {
+			return Change{}, err
+		}
 		sealed, err := s.sealSetting(&made)
 		if err != nil {
 			return Change{}, err

@@ -67,9 +67,12 @@ type Cache struct {
 	o        Options
 	keys     sync.Map // Digest → *entry
 	settings atomic.Pointer[map[string]*Setting]
+	customs  sync.Map // name → *provider.Custom
 	users    userMemory
 	prices   atomic.Pointer[pricing.Book]
 	outbox   chan *configv1.ConfigRequest
+
+	customsKnown atomic.Bool // some stream told all custom providers
 
 	instance    string
 	maxKnown    int
@@ -80,6 +83,7 @@ type Cache struct {
 	lastContact atomic.Int64 // Unix nanoseconds
 
 	mu     sync.Mutex
+	custom customs
 	absent []Digest      // oldest first
 	known  []Digest      // oldest first
 	epoch  atomic.Uint64 // written under mu; counts streams: what an older stream said never outlives a newer answer
@@ -112,6 +116,7 @@ func New(o Options) *Cache {
 		ready:         make(chan struct{}),
 		keyQuestions:  newQuestions[Digest](),
 		userQuestions: newQuestions[endUser](),
+		custom:        customs{names: map[string]string{}, told: map[string]bool{}},
 
 		instance: rand.Text(), maxKnown: maxKnown,
 	}
@@ -205,6 +210,7 @@ func (c *Cache) apply(u *configv1.ConfigUpdate) {
 	c.applyPrices(u.Prices) // before the keys that they hold for
 	c.applySettings(u)
 	c.applyUsers(u)
+	c.applyCustoms(u)
 	for _, k := range u.Keys {
 		if len(k.Digest) == 32 {
 			c.put(Digest(k.Digest), &entry{key: keyFromProto(k), revision: k.Revision, epoch: c.epoch.Load()})

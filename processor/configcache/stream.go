@@ -128,6 +128,7 @@ func (c *Cache) begin() *configv1.ConfigRequest {
 	defer c.mu.Unlock()
 	c.drain()
 	c.epoch.Add(1)
+	c.beginCustoms()
 	first := &configv1.ConfigRequest{NodeId: c.o.NodeID, Instance: c.instance, CountsInProcess: c.o.CountsInProcess}
 	c.keys.Range(func(k, v any) bool {
 		d := k.(Digest)

@@ -215,9 +215,17 @@ type ConfigUpdate struct {
 	Users []*MatchingUsers `protobuf:"bytes,7,rep,name=users,proto3" json:"users,omitempty"`
 	// Prices other than the list's; in the first update of a stream and whenever
 	// they change, in full. They hold for the keys of the same update.
-	Prices        *Prices `protobuf:"bytes,15,opt,name=prices,proto3" json:"prices,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Prices *Prices `protobuf:"bytes,15,opt,name=prices,proto3" json:"prices,omitempty"`
+	// Custom providers are told in full and unasked: all at the beginning of a
+	// stream, in as many updates as they need, and every change later.
+	CustomProviders []*CustomProvider `protobuf:"bytes,20,rep,name=custom_providers,json=customProviders,proto3" json:"custom_providers,omitempty"`
+	// Ids of custom providers that no longer exist, as of revision.
+	RemovedCustomProviders []string `protobuf:"bytes,21,rep,name=removed_custom_providers,json=removedCustomProviders,proto3" json:"removed_custom_providers,omitempty"`
+	// All of the beginning are told: what a processor knows from an earlier
+	// stream, and was not told of on this one, is gone.
+	CustomProvidersComplete bool `protobuf:"varint,22,opt,name=custom_providers_complete,json=customProvidersComplete,proto3" json:"custom_providers_complete,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
 }
 
 func (x *ConfigUpdate) Reset() {
@@ -304,6 +312,27 @@ func (x *ConfigUpdate) GetPrices() *Prices {
 		return x.Prices
 	}
 	return nil
+}
+
+func (x *ConfigUpdate) GetCustomProviders() []*CustomProvider {
+	if x != nil {
+		return x.CustomProviders
+	}
+	return nil
+}
+
+func (x *ConfigUpdate) GetRemovedCustomProviders() []string {
+	if x != nil {
+		return x.RemovedCustomProviders
+	}
+	return nil
+}
+
+func (x *ConfigUpdate) GetCustomProvidersComplete() bool {
+	if x != nil {
+		return x.CustomProvidersComplete
+	}
+	return false
 }
 
 type MatchingUsers struct {
@@ -1068,7 +1097,7 @@ var File_proto_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\x1cproto/config/v1/config.proto\x12\x10bricks.config.v1\"\xeb\x02\n" +
+	"\x1cproto/config/v1/config.proto\x12\x10bricks.config.v1\x1a\x1cproto/config/v1/custom.proto\"\xeb\x02\n" +
 	"\rConfigRequest\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12%\n" +
 	"\x0esubscribe_keys\x18\x02 \x03(\fR\rsubscribeKeys\x12)\n" +
@@ -1081,7 +1110,7 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\aEndUser\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x12\n" +
-	"\x04tags\x18\x03 \x03(\tR\x04tags\"\xdf\x02\n" +
+	"\x04tags\x18\x03 \x03(\tR\x04tags\"\xa2\x04\n" +
 	"\fConfigUpdate\x12\x14\n" +
 	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12=\n" +
@@ -1091,7 +1120,10 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"absentKeys\x12)\n" +
 	"\x10removed_settings\x18\x06 \x03(\tR\x0fremovedSettings\x125\n" +
 	"\x05users\x18\a \x03(\v2\x1f.bricks.config.v1.MatchingUsersR\x05users\x120\n" +
-	"\x06prices\x18\x0f \x01(\v2\x18.bricks.config.v1.PricesR\x06prices\"\x8e\x01\n" +
+	"\x06prices\x18\x0f \x01(\v2\x18.bricks.config.v1.PricesR\x06prices\x12K\n" +
+	"\x10custom_providers\x18\x14 \x03(\v2 .bricks.config.v1.CustomProviderR\x0fcustomProviders\x128\n" +
+	"\x18removed_custom_providers\x18\x15 \x03(\tR\x16removedCustomProviders\x12:\n" +
+	"\x19custom_providers_complete\x18\x16 \x01(\bR\x17customProvidersComplete\"\x8e\x01\n" +
 	"\rMatchingUsers\x124\n" +
 	"\bend_user\x18\x01 \x01(\v2\x19.bricks.config.v1.EndUserR\aendUser\x12,\n" +
 	"\x05users\x18\x02 \x03(\v2\x16.bricks.config.v1.UserR\x05users\x12\x19\n" +
@@ -1198,6 +1230,7 @@ var file_proto_config_v1_config_proto_goTypes = []any{
 	(*PathRule)(nil),        // 8: bricks.config.v1.PathRule
 	(*ProviderSetting)(nil), // 9: bricks.config.v1.ProviderSetting
 	nil,                     // 10: bricks.config.v1.ProviderSetting.ParamsEntry
+	(*CustomProvider)(nil),  // 11: bricks.config.v1.CustomProvider
 }
 var file_proto_config_v1_config_proto_depIdxs = []int32{
 	1,  // 0: bricks.config.v1.ConfigRequest.subscribe_users:type_name -> bricks.config.v1.EndUser
@@ -1206,19 +1239,20 @@ var file_proto_config_v1_config_proto_depIdxs = []int32{
 	6,  // 3: bricks.config.v1.ConfigUpdate.keys:type_name -> bricks.config.v1.Key
 	3,  // 4: bricks.config.v1.ConfigUpdate.users:type_name -> bricks.config.v1.MatchingUsers
 	4,  // 5: bricks.config.v1.ConfigUpdate.prices:type_name -> bricks.config.v1.Prices
-	1,  // 6: bricks.config.v1.MatchingUsers.end_user:type_name -> bricks.config.v1.EndUser
-	7,  // 7: bricks.config.v1.MatchingUsers.users:type_name -> bricks.config.v1.User
-	5,  // 8: bricks.config.v1.Prices.overrides:type_name -> bricks.config.v1.PriceOverride
-	8,  // 9: bricks.config.v1.Key.allowed_paths:type_name -> bricks.config.v1.PathRule
-	8,  // 10: bricks.config.v1.User.allowed_paths:type_name -> bricks.config.v1.PathRule
-	10, // 11: bricks.config.v1.ProviderSetting.params:type_name -> bricks.config.v1.ProviderSetting.ParamsEntry
-	0,  // 12: bricks.config.v1.ConfigDiscovery.Stream:input_type -> bricks.config.v1.ConfigRequest
-	2,  // 13: bricks.config.v1.ConfigDiscovery.Stream:output_type -> bricks.config.v1.ConfigUpdate
-	13, // [13:14] is the sub-list for method output_type
-	12, // [12:13] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	11, // 6: bricks.config.v1.ConfigUpdate.custom_providers:type_name -> bricks.config.v1.CustomProvider
+	1,  // 7: bricks.config.v1.MatchingUsers.end_user:type_name -> bricks.config.v1.EndUser
+	7,  // 8: bricks.config.v1.MatchingUsers.users:type_name -> bricks.config.v1.User
+	5,  // 9: bricks.config.v1.Prices.overrides:type_name -> bricks.config.v1.PriceOverride
+	8,  // 10: bricks.config.v1.Key.allowed_paths:type_name -> bricks.config.v1.PathRule
+	8,  // 11: bricks.config.v1.User.allowed_paths:type_name -> bricks.config.v1.PathRule
+	10, // 12: bricks.config.v1.ProviderSetting.params:type_name -> bricks.config.v1.ProviderSetting.ParamsEntry
+	0,  // 13: bricks.config.v1.ConfigDiscovery.Stream:input_type -> bricks.config.v1.ConfigRequest
+	2,  // 14: bricks.config.v1.ConfigDiscovery.Stream:output_type -> bricks.config.v1.ConfigUpdate
+	14, // [14:15] is the sub-list for method output_type
+	13, // [13:14] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_proto_config_v1_config_proto_init() }
@@ -1226,6 +1260,7 @@ func file_proto_config_v1_config_proto_init() {
 	if File_proto_config_v1_config_proto != nil {
 		return
 	}
+	file_proto_config_v1_custom_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
