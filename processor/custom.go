@@ -43,7 +43,7 @@ func (x *exchange) findCustom(found bool) (bool, *refusal) {
 	if r == nil {
 		return false, nil
 	}
-	x.match = provider.Match{Provider: &p.Provider, Path: r.Target.Path}
+	x.match = provider.Match{Provider: &p.Provider, Method: r.Endpoint.Method, Path: r.Target.Path}
 	if x.in.method == r.Endpoint.Method {
 		x.match.Endpoint = &r.Endpoint
 	}
