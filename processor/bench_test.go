@@ -28,7 +28,7 @@ func BenchmarkStream(b *testing.B) {
 				k.RateLimitOverTime, k.RateLimitUnit = 1<<40, gateway.Hour
 			}
 			s := processor.New(processor.Options{
-				Config: w, Spool: discard{}, Limiter: w.limiter, Prices: pricing.Default(), Logger: slog.New(slog.DiscardHandler),
+				Config: w, Spool: discard{}, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler),
 			})
 			event := `data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o","choices":[{"index":0,"delta":{"content":" word"},"finish_reason":null}],"usage":null}` + "\n\n"
 			b.ReportAllocs()

@@ -29,6 +29,15 @@ type config struct {
 	ProxyTLSCert string `env:"PROXY_TLS_CERT"`
 	ProxyTLSKey  string `env:"PROXY_TLS_KEY"`
 
+	ControlAddress   []string `env:"CONTROL_ADDRESS"`
+	ControlTLSCert   string   `env:"CONTROL_TLS_CERT"`
+	ControlTLSKey    string   `env:"CONTROL_TLS_KEY"`
+	ControlTLSCA     string   `env:"CONTROL_TLS_CA"`
+	ControlAllow     []string `env:"CONTROL_ALLOW"`
+	ProcessorAddress string   `env:"PROCESSOR_ADDRESS"` // empty: a Unix socket in the data directory
+	NodeID           string   `env:"BRICKS_NODE_ID"`    // empty: the role and the host's name
+	WithEnvoy        bool     `env:"BRICKS_WITH_ENVOY"` // of the role processor
+
 	EnvoyPath        string   `env:"ENVOY_PATH"`
 	EnvoyConcurrency int      `env:"ENVOY_CONCURRENCY"` // worker threads; 0: one a core
 	AllowUpstream    []string `env:"ALLOWED_PRIVATE_UPSTREAMS"`
@@ -45,10 +54,15 @@ type config struct {
 
 	OpenAIKey gateway.Secret `env:"OPENAI_API_KEY"`
 
+	UnknownPrice string `env:"UNKNOWN_PRICE_POLICY"` // deny or allow; one stored by the admin API wins
+
 	Pepper            gateway.Secret `env:"BRICKS_PEPPER"`
 	PepperFile        string         `env:"BRICKS_PEPPER_FILE"`
 	EncryptionKey     gateway.Secret `env:"BRICKS_ENCRYPTION_KEY"`
 	EncryptionKeyFile string         `env:"BRICKS_ENCRYPTION_KEY_FILE"`
+
+	DefaultUser defaultUserConfig `envPrefix:"DEFAULT_USER_"`
+	Rerate      rerateFlags       // of bricks events rerate
 
 	Postgres postgresConfig `envPrefix:"POSTGRESQL_"`
 	Redis    redisConfig    `envPrefix:"REDIS_"`
@@ -111,6 +125,7 @@ func defaults() config {
 		UpdateInterval:    time.Second,
 		StaleMaxAge:       time.Hour,
 		EventConsumers:    3,
+		UnknownPrice:      string(gateway.DenyUnknownPrice),
 		Postgres: postgresConfig{
 			Port:         5432,
 			ReadTimeout:  2 * time.Minute,

@@ -51,7 +51,7 @@ func TestParseGood(t *testing.T) {
 				"BRICKS_DATA_DIR=/d", "PROXY_ADDRESS=0.0.0.0:80", "ADMIN_PASS=p,q", "ADMIN_KEYS=a,b", "ALLOWED_PRIVATE_UPSTREAMS=a:1, b:2",
 				"PROXY_TIMEOUT=30s", "IN_MEMORY_DB_UPDATE_INTERVAL=250ms", "NUMBER_OF_EVENT_MESSAGE_CONSUMERS=7",
 				"LOGGING_LEVEL=fatal", "LOGGING_PROVIDER=stdout", "STATS_PROVIDER=datadog", "PRIVACY=strict",
-				"OPENAI_API_KEY=sk-1", "ENVOY_PATH=/e", "STALE_CONFIG_MAX_AGE=5m", "ENVOY_CONCURRENCY=2", "UNKNOWN=1",
+				"OPENAI_API_KEY=sk-1", "ENVOY_PATH=/e", "STALE_CONFIG_MAX_AGE=5m", "ENVOY_CONCURRENCY=2", "UNKNOWN=1", "UNKNOWN_PRICE_POLICY=allow",
 			},
 			func(c *config) {
 				c.DataDir, c.ProxyAddress, c.EnvoyPath, c.EnvoyConcurrency = "/d", "0.0.0.0:80", "/e", 2
@@ -59,7 +59,7 @@ func TestParseGood(t *testing.T) {
 				c.AllowUpstream = []string{"a:1", "b:2"}
 				c.ProxyTimeout, c.UpdateInterval, c.StaleMaxAge = 30*time.Second, 250*time.Millisecond, 5*time.Minute
 				c.EventConsumers, c.LogLevel, c.StatsProvider, c.Privacy = 7, "fatal", "datadog", "strict"
-				c.OpenAIKey = gateway.NewSecret("sk-1")
+				c.OpenAIKey, c.UnknownPrice = gateway.NewSecret("sk-1"), "allow"
 			},
 		},
 		"flags win": {
@@ -143,6 +143,7 @@ func TestParseBad(t *testing.T) {
 		"Redis modes":             {[]string{"up"}, []string{"REDIS_HOSTS=r", "REDIS_LOST_COST_LIMITS=local", "REDIS_LOST_RATE_LIMITS=x"}, []string{"REDIS_LOST_COST_LIMITS", "REDIS_LOST_RATE_LIMITS"}},
 		"Redis port":              {[]string{"up"}, []string{"REDIS_HOSTS=r", "REDIS_PORT=0"}, []string{"REDIS_PORT"}},
 		"Redis authority":         {[]string{"up"}, []string{"REDIS_HOSTS=r", "REDIS_CA_FILE=/nowhere/ca"}, []string{"/nowhere/ca"}},
+		"unknown price policy":    {[]string{"up"}, []string{"UNKNOWN_PRICE_POLICY=guess"}, []string{"UNKNOWN_PRICE_POLICY", "guess"}},
 		"PostgreSQL without user": {[]string{"up"}, []string{"POSTGRESQL_HOSTS=db"}, []string{"POSTGRESQL_USERNAME"}},
 		"unknown SSL mode":        {[]string{"up"}, []string{"POSTGRESQL_USERNAME=u", "POSTGRESQL_SSL_MODE=on"}, []string{"POSTGRESQL_SSL_MODE"}},
 		"all faults at once": {

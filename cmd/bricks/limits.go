@@ -21,7 +21,7 @@ import (
 
 // startLimits makes the limiter, and watches what it counts.
 func (s *system) startLimits(ctx context.Context) error {
-	events := ledger{s.spool, s.db}
+	events := ledger{s.spool, s.spend}
 	s.limiter = memory.New(events, nil)
 	if s.config.Redis.enabled() {
 		if err := s.startRedis(ctx, events); err != nil {
@@ -168,4 +168,15 @@ func (r *redisConfig) validate() error {
 		faults = append(faults, fmt.Errorf("REDIS_LOST_RATE_LIMITS: %q is none of local, closed and open", r.LostRate))
 	}
 	return errors.Join(faults...)
+}
+
+// bookCorrections tells the limits of what an administrator booked behind them.
+func (s *system) bookCorrections(ctx context.Context, corrections []*gateway.Event) error {
+	for _, e := range corrections {
+		accounts := append([]gateway.AccountID{gateway.KeyAccount(e.KeyID)}, e.Accounts...)
+		if err := s.limiter.Book(ctx, limit.Booking{ID: e.ID, Accounts: accounts, Cost: e.Cost, At: e.CreatedAt}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -262,8 +262,8 @@ func TestRetryAfterIsTrue(t *testing.T) {
 	}
 }
 
-// TestCostLimit: helloChat with max_tokens 5 costs 4500 nano-dollars, and at
-// most its 100 or so bytes as input, 5 tokens as output: below 30000.
+// TestCostLimit: helloChat with max_tokens 5 costs 4500 nano-dollars, and is
+// reserved at 14 tokens of input and 5 of output: 5100.
 func TestCostLimit(t *testing.T) {
 	e := newEnv(t, testenv.Options{})
 	body := `{"model":"gpt-4o-mini","max_tokens":5,` + hello + `}`
@@ -307,7 +307,7 @@ func TestCostLimit(t *testing.T) {
 		e.checkRefusal(t, refusalCase{path: chat, body: `{"model":"fake-unpriced",` + hello + `}`, key: key, status: 403, code: "cost_not_boundable"})
 	})
 	t.Run("wholly reserved", func(t *testing.T) {
-		key := e.newKey(testenv.Object{"costLimitInUsd": 0.00003})
+		key := e.newKey(testenv.Object{"costLimitInUsd": 0.000015})
 		done := make(chan answer)
 		long := `{"model":"gpt-4o-mini","max_tokens":20,"user":"holder",` + hello + `}`
 		go func() {

@@ -36,6 +36,7 @@ type Stats struct {
 	Damaged     int64 // bytes that were no record, at the start
 	WriteErrors int64 // failed writes and syncs
 	Unreadable  int64 // finals that could not be read back; their segment is kept
+	Refused     int64 // finals that the sink refused for good; they are in events.refused
 	Dropped     int64 // events of refused requests given up while the disk failed
 }
 
