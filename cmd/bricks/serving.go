@@ -101,7 +101,7 @@ func (a localApplier) XDSStatus() any { return a.ControlPlane.XDSStatus() }
 func (s *system) startProcessor(ctx context.Context) error {
 	cache := configcache.New(configcache.Options{
 		NodeID: s.nodeID("processor"), Conn: s.conn, StaleAfter: s.config.StaleMaxAge, Logger: s.logger,
-		CountsInProcess: true, UnknownPrice: gateway.UnknownPricePolicy(s.config.UnknownPrice),
+		CountsInProcess: !s.config.Redis.enabled(), UnknownPrice: gateway.UnknownPricePolicy(s.config.UnknownPrice),
 	})
 	s.onStop(s.workers.start("config stream", cache.Run))
 
