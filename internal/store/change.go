@@ -13,13 +13,14 @@ import (
 const (
 	KindKey     = "key"
 	KindSetting = "setting"
+	KindRoute   = "route"
 )
 
 // Change says that an object was made, changed or deleted, not how: whoever
 // cares reads it again.
 type Change struct {
 	Revision int64
-	Kind     string // KindKey or KindSetting
+	Kind     string // one of those above
 	ID       string
 	// Digests are all that the key had before or after the change; none for a
 	// setting.
