@@ -24,6 +24,7 @@ const maxKeys = 256
 type work struct {
 	keys     map[secrets.Digest]secrets.Digest
 	settings map[string]bool
+	routes   routeWork
 	mark     uint64 // up to which changes are in it; 0: some are left for later
 }
 
@@ -31,7 +32,7 @@ type work struct {
 func (x *stream) take() work {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	w := work{keys: map[secrets.Digest]secrets.Digest{}, settings: x.dirtySettings}
+	w := work{keys: map[secrets.Digest]secrets.Digest{}, settings: x.dirtySettings, routes: x.takeRoutes()}
 	x.dirtySettings = map[string]bool{}
 	for _, set := range []map[secrets.Digest]secrets.Digest{x.dirtyKeys, x.asked} {
 		for d, presented := range set {
@@ -61,6 +62,7 @@ func (x *stream) putBack(w work) {
 	for id := range w.settings {
 		x.dirtySettings[id] = true
 	}
+	x.putBackRoutes(w.routes)
 }
 
 // send is the stream's sender. It returns when ctx ends or the stream breaks.
@@ -74,6 +76,10 @@ func (x *stream) send(ctx context.Context, g configv1.ConfigDiscovery_StreamServ
 		}
 		w := x.take()
 		u, err := x.update(ctx, w)
+		var routes []*configv1.RouteUpdate
+		if err == nil {
+			routes, err = x.s.routeUpdates(ctx, w.routes)
+		}
 		if err != nil {
 			// No answer rather than a wrong one: the processor says
 			// "unavailable" while it waits.
@@ -83,6 +89,16 @@ func (x *stream) send(ctx context.Context, g configv1.ConfigDiscovery_StreamServ
 				return err
 			}
 			continue
+		}
+		for i, r := range routes {
+			if i == len(routes)-1 {
+				u.Routes = r // with the rest: one update as long as it fits
+				break
+			}
+			nonce++
+			if err := g.Send(&configv1.ConfigUpdate{Nonce: nonce, Revision: u.Revision, Routes: r}); err != nil {
+				return err
+			}
 		}
 		nonce++
 		u.Nonce = nonce

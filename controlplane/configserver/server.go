@@ -1,6 +1,6 @@
 // Package configserver serves the config stream: processors subscribe to keys
 // by digest and are told of them, of the settings that they use, and of every
-// later change.
+// later change. Routes are few, so that every processor is told of all.
 //
 // Each stream has one sender, which takes what is marked as dirty, reads it from
 // the store as it is then, and sends it. Subscriptions and changes both only
@@ -26,6 +26,7 @@ import (
 type Store interface {
 	KeyByDigest(ctx context.Context, digest secrets.Digest) (*gateway.Key, time.Time, error)
 	Settings(ctx context.Context, ids []string) ([]*gateway.ProviderSetting, error)
+	Routes(ctx context.Context, ids []string) ([]*gateway.Route, error)
 	Revision(ctx context.Context) (int64, error)
 }
 

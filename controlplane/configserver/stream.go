@@ -21,6 +21,8 @@ type stream struct {
 	asked         map[secrets.Digest]secrets.Digest // subscribed and not answered yet
 	dirtyKeys     map[secrets.Digest]secrets.Digest // changed since the last answer
 	dirtySettings map[string]bool
+	dirtyRoutes   map[string]bool
+	allRoutes     bool              // all of them have to be told
 	marked        uint64            // counts marks
 	sentMarks     map[uint64]uint64 // by nonce: the mark that an update covers
 	acked         uint64            // the last mark in force
@@ -33,6 +35,7 @@ func newStream(s *Server, node string) *stream {
 		s: s, node: node, wake: make(chan struct{}, 1),
 		followed: map[secrets.Digest]secrets.Digest{}, usedSettings: map[string]bool{},
 		asked: map[secrets.Digest]secrets.Digest{}, dirtyKeys: map[secrets.Digest]secrets.Digest{}, dirtySettings: map[string]bool{},
+		dirtyRoutes: map[string]bool{}, allRoutes: true,
 		sentMarks: map[uint64]uint64{}, changed: make(chan struct{}),
 	}
 }
@@ -60,7 +63,7 @@ func (x *stream) request(r *configv1.ConfigRequest) {
 		delete(x.asked, stored)
 		delete(x.dirtyKeys, stored)
 	}
-	if len(subscribe) > 0 {
+	if len(subscribe) > 0 || x.allRoutes {
 		x.touch()
 	}
 	if mark, ok := x.sentMarks[r.AckNonce]; ok {
@@ -95,6 +98,10 @@ func (x *stream) mark(changes []store.Change) (mark uint64, touched bool) {
 			x.dirtySettings[c.ID] = true
 			touched = true
 		}
+		if c.Kind == store.KindRoute {
+			x.dirtyRoutes[c.ID] = true
+			touched = true
+		}
 		for _, d := range c.Digests {
 			if presented, ok := x.followed[d]; ok {
 				x.dirtyKeys[d] = presented
@@ -119,10 +126,9 @@ func (x *stream) markAll() (mark uint64, touched bool) {
 	for id := range x.usedSettings {
 		x.dirtySettings[id] = true
 	}
-	if touched = len(x.followed) > 0; touched {
-		x.touch()
-	}
-	return x.marked, touched
+	x.allRoutes = true
+	x.touch()
+	return x.marked, true
 }
 
 // touch wakes the sender for something new. It needs x.mu.

@@ -67,6 +67,10 @@ type Cache struct {
 	pending map[Digest]*question
 	absent  []Digest // oldest first
 	epoch   uint64   // counts streams: what an older stream said never outlives a newer answer
+
+	routes    atomic.Pointer[routeTable] // nil: not told yet
+	arriving  map[string]*gateway.Route  // all routes, while not all of them are there; needs mu
+	ticketKey atomic.Pointer[[]byte]
 }
 
 // entry is what is known about one digest: a key, or that there is none.
@@ -204,6 +208,7 @@ func (c *Cache) apply(u *configv1.ConfigUpdate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.applySettings(u)
+	c.applyRoutes(u.Routes)
 	for _, k := range u.Keys {
 		if len(k.Digest) == 32 {
 			c.put(Digest(k.Digest), &entry{key: keyFromProto(k), revision: k.Revision, epoch: c.epoch})

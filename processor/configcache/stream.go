@@ -88,7 +88,7 @@ func (c *Cache) begin() *configv1.ConfigRequest {
 		}
 		return true
 	})
-	c.absent = nil
+	c.absent, c.arriving = nil, nil
 	for d, q := range c.pending {
 		q.open = true
 		first.SubscribeKeys = append(first.SubscribeKeys, d[:])

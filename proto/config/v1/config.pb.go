@@ -4,7 +4,7 @@
 // 	protoc        v7.35.1
 // source: proto/config/v1/config.proto
 
-// The config stream: how a processor learns keys and provider settings.
+// The config stream: how a processor learns keys, provider settings and routes.
 // It is shaped like delta xDS: subscribe by name, versioned resources,
 // removals, negative answers, and an acknowledgement of every update.
 
@@ -111,8 +111,10 @@ type ConfigUpdate struct {
 	AbsentKeys [][]byte `protobuf:"bytes,5,rep,name=absent_keys,json=absentKeys,proto3" json:"absent_keys,omitempty"`
 	// Ids of settings that no longer exist, as of revision.
 	RemovedSettings []string `protobuf:"bytes,6,rep,name=removed_settings,json=removedSettings,proto3" json:"removed_settings,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Every processor is told of all routes, unasked.
+	Routes        *RouteUpdate `protobuf:"bytes,20,opt,name=routes,proto3" json:"routes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConfigUpdate) Reset() {
@@ -187,6 +189,257 @@ func (x *ConfigUpdate) GetRemovedSettings() []string {
 	return nil
 }
 
+func (x *ConfigUpdate) GetRoutes() *RouteUpdate {
+	if x != nil {
+		return x.Routes
+	}
+	return nil
+}
+
+// A stream begins with all routes, in one or more updates; later ones name what
+// changed.
+type RouteUpdate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first part of all routes: what is not in it or in the parts that follow
+	// up to complete no longer exists.
+	Begin    bool     `protobuf:"varint,1,opt,name=begin,proto3" json:"begin,omitempty"`
+	Complete bool     `protobuf:"varint,2,opt,name=complete,proto3" json:"complete,omitempty"`
+	Routes   []*Route `protobuf:"bytes,3,rep,name=routes,proto3" json:"routes,omitempty"`
+	Removed  []string `protobuf:"bytes,4,rep,name=removed,proto3" json:"removed,omitempty"`
+	// The key under which processors sign what a request hands to its attempts;
+	// in the first part. It is the same for all processors of a gateway.
+	TicketKey     []byte `protobuf:"bytes,5,opt,name=ticket_key,json=ticketKey,proto3" json:"ticket_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RouteUpdate) Reset() {
+	*x = RouteUpdate{}
+	mi := &file_proto_config_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RouteUpdate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RouteUpdate) ProtoMessage() {}
+
+func (x *RouteUpdate) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_config_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RouteUpdate.ProtoReflect.Descriptor instead.
+func (*RouteUpdate) Descriptor() ([]byte, []int) {
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *RouteUpdate) GetBegin() bool {
+	if x != nil {
+		return x.Begin
+	}
+	return false
+}
+
+func (x *RouteUpdate) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *RouteUpdate) GetRoutes() []*Route {
+	if x != nil {
+		return x.Routes
+	}
+	return nil
+}
+
+func (x *RouteUpdate) GetRemoved() []string {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
+}
+
+func (x *RouteUpdate) GetTicketKey() []byte {
+	if x != nil {
+		return x.TicketKey
+	}
+	return nil
+}
+
+type Route struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Id       string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Revision int64                  `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Below /api/route, with a leading slash.
+	Path   string       `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	KeyIds []string     `protobuf:"bytes,4,rep,name=key_ids,json=keyIds,proto3" json:"key_ids,omitempty"`
+	Steps  []*RouteStep `protobuf:"bytes,5,rep,name=steps,proto3" json:"steps,omitempty"`
+	// Empty: the body decides.
+	Operation     string `protobuf:"bytes,6,opt,name=operation,proto3" json:"operation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Route) Reset() {
+	*x = Route{}
+	mi := &file_proto_config_v1_config_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Route) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Route) ProtoMessage() {}
+
+func (x *Route) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_config_v1_config_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Route.ProtoReflect.Descriptor instead.
+func (*Route) Descriptor() ([]byte, []int) {
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Route) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Route) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *Route) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Route) GetKeyIds() []string {
+	if x != nil {
+		return x.KeyIds
+	}
+	return nil
+}
+
+func (x *Route) GetSteps() []*RouteStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *Route) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+type RouteStep struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Provider      string                 `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	Model         string                 `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	Params        map[string]string      `protobuf:"bytes,3,rep,name=params,proto3" json:"params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Retries       int32                  `protobuf:"varint,4,opt,name=retries,proto3" json:"retries,omitempty"`
+	TimeoutUs     int64                  `protobuf:"varint,5,opt,name=timeout_us,json=timeoutUs,proto3" json:"timeout_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RouteStep) Reset() {
+	*x = RouteStep{}
+	mi := &file_proto_config_v1_config_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RouteStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RouteStep) ProtoMessage() {}
+
+func (x *RouteStep) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_config_v1_config_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RouteStep.ProtoReflect.Descriptor instead.
+func (*RouteStep) Descriptor() ([]byte, []int) {
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RouteStep) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *RouteStep) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *RouteStep) GetParams() map[string]string {
+	if x != nil {
+		return x.Params
+	}
+	return nil
+}
+
+func (x *RouteStep) GetRetries() int32 {
+	if x != nil {
+		return x.Retries
+	}
+	return 0
+}
+
+func (x *RouteStep) GetTimeoutUs() int64 {
+	if x != nil {
+		return x.TimeoutUs
+	}
+	return 0
+}
+
 type Key struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// SHA-256 of the key's secret, as subscribed. 32 bytes.
@@ -221,7 +474,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[2]
+	mi := &file_proto_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -233,7 +486,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[2]
+	mi := &file_proto_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -246,7 +499,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Key) GetDigest() []byte {
@@ -420,7 +673,7 @@ type PathRule struct {
 
 func (x *PathRule) Reset() {
 	*x = PathRule{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[3]
+	mi := &file_proto_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -432,7 +685,7 @@ func (x *PathRule) String() string {
 func (*PathRule) ProtoMessage() {}
 
 func (x *PathRule) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[3]
+	mi := &file_proto_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -445,7 +698,7 @@ func (x *PathRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathRule.ProtoReflect.Descriptor instead.
 func (*PathRule) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PathRule) GetPath() string {
@@ -484,7 +737,7 @@ type ProviderSetting struct {
 
 func (x *ProviderSetting) Reset() {
 	*x = ProviderSetting{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[4]
+	mi := &file_proto_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -496,7 +749,7 @@ func (x *ProviderSetting) String() string {
 func (*ProviderSetting) ProtoMessage() {}
 
 func (x *ProviderSetting) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[4]
+	mi := &file_proto_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -509,7 +762,7 @@ func (x *ProviderSetting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProviderSetting.ProtoReflect.Descriptor instead.
 func (*ProviderSetting) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ProviderSetting) GetId() string {
@@ -584,7 +837,7 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12%\n" +
 	"\x0esubscribe_keys\x18\x02 \x03(\fR\rsubscribeKeys\x12)\n" +
 	"\x10unsubscribe_keys\x18\x03 \x03(\fR\x0funsubscribeKeys\x12\x1b\n" +
-	"\tack_nonce\x18\x04 \x01(\x04R\backNonce\"\xf6\x01\n" +
+	"\tack_nonce\x18\x04 \x01(\x04R\backNonce\"\xad\x02\n" +
 	"\fConfigUpdate\x12\x14\n" +
 	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12=\n" +
@@ -592,7 +845,32 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\x04keys\x18\x04 \x03(\v2\x15.bricks.config.v1.KeyR\x04keys\x12\x1f\n" +
 	"\vabsent_keys\x18\x05 \x03(\fR\n" +
 	"absentKeys\x12)\n" +
-	"\x10removed_settings\x18\x06 \x03(\tR\x0fremovedSettings\"\xd6\x06\n" +
+	"\x10removed_settings\x18\x06 \x03(\tR\x0fremovedSettings\x125\n" +
+	"\x06routes\x18\x14 \x01(\v2\x1d.bricks.config.v1.RouteUpdateR\x06routes\"\xa9\x01\n" +
+	"\vRouteUpdate\x12\x14\n" +
+	"\x05begin\x18\x01 \x01(\bR\x05begin\x12\x1a\n" +
+	"\bcomplete\x18\x02 \x01(\bR\bcomplete\x12/\n" +
+	"\x06routes\x18\x03 \x03(\v2\x17.bricks.config.v1.RouteR\x06routes\x12\x18\n" +
+	"\aremoved\x18\x04 \x03(\tR\aremoved\x12\x1d\n" +
+	"\n" +
+	"ticket_key\x18\x05 \x01(\fR\tticketKey\"\xb1\x01\n" +
+	"\x05Route\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\tR\x04path\x12\x17\n" +
+	"\akey_ids\x18\x04 \x03(\tR\x06keyIds\x121\n" +
+	"\x05steps\x18\x05 \x03(\v2\x1b.bricks.config.v1.RouteStepR\x05steps\x12\x1c\n" +
+	"\toperation\x18\x06 \x01(\tR\toperation\"\xf2\x01\n" +
+	"\tRouteStep\x12\x1a\n" +
+	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
+	"\x05model\x18\x02 \x01(\tR\x05model\x12?\n" +
+	"\x06params\x18\x03 \x03(\v2'.bricks.config.v1.RouteStep.ParamsEntryR\x06params\x12\x18\n" +
+	"\aretries\x18\x04 \x01(\x05R\aretries\x12\x1d\n" +
+	"\n" +
+	"timeout_us\x18\x05 \x01(\x03R\ttimeoutUs\x1a9\n" +
+	"\vParamsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd6\x06\n" +
 	"\x03Key\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x1a\n" +
@@ -652,27 +930,35 @@ func file_proto_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_proto_config_v1_config_proto_rawDescData
 }
 
-var file_proto_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_proto_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_proto_config_v1_config_proto_goTypes = []any{
 	(*ConfigRequest)(nil),   // 0: bricks.config.v1.ConfigRequest
 	(*ConfigUpdate)(nil),    // 1: bricks.config.v1.ConfigUpdate
-	(*Key)(nil),             // 2: bricks.config.v1.Key
-	(*PathRule)(nil),        // 3: bricks.config.v1.PathRule
-	(*ProviderSetting)(nil), // 4: bricks.config.v1.ProviderSetting
-	nil,                     // 5: bricks.config.v1.ProviderSetting.ParamsEntry
+	(*RouteUpdate)(nil),     // 2: bricks.config.v1.RouteUpdate
+	(*Route)(nil),           // 3: bricks.config.v1.Route
+	(*RouteStep)(nil),       // 4: bricks.config.v1.RouteStep
+	(*Key)(nil),             // 5: bricks.config.v1.Key
+	(*PathRule)(nil),        // 6: bricks.config.v1.PathRule
+	(*ProviderSetting)(nil), // 7: bricks.config.v1.ProviderSetting
+	nil,                     // 8: bricks.config.v1.RouteStep.ParamsEntry
+	nil,                     // 9: bricks.config.v1.ProviderSetting.ParamsEntry
 }
 var file_proto_config_v1_config_proto_depIdxs = []int32{
-	4, // 0: bricks.config.v1.ConfigUpdate.settings:type_name -> bricks.config.v1.ProviderSetting
-	2, // 1: bricks.config.v1.ConfigUpdate.keys:type_name -> bricks.config.v1.Key
-	3, // 2: bricks.config.v1.Key.allowed_paths:type_name -> bricks.config.v1.PathRule
-	5, // 3: bricks.config.v1.ProviderSetting.params:type_name -> bricks.config.v1.ProviderSetting.ParamsEntry
-	0, // 4: bricks.config.v1.ConfigDiscovery.Stream:input_type -> bricks.config.v1.ConfigRequest
-	1, // 5: bricks.config.v1.ConfigDiscovery.Stream:output_type -> bricks.config.v1.ConfigUpdate
-	5, // [5:6] is the sub-list for method output_type
-	4, // [4:5] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	7, // 0: bricks.config.v1.ConfigUpdate.settings:type_name -> bricks.config.v1.ProviderSetting
+	5, // 1: bricks.config.v1.ConfigUpdate.keys:type_name -> bricks.config.v1.Key
+	2, // 2: bricks.config.v1.ConfigUpdate.routes:type_name -> bricks.config.v1.RouteUpdate
+	3, // 3: bricks.config.v1.RouteUpdate.routes:type_name -> bricks.config.v1.Route
+	4, // 4: bricks.config.v1.Route.steps:type_name -> bricks.config.v1.RouteStep
+	8, // 5: bricks.config.v1.RouteStep.params:type_name -> bricks.config.v1.RouteStep.ParamsEntry
+	6, // 6: bricks.config.v1.Key.allowed_paths:type_name -> bricks.config.v1.PathRule
+	9, // 7: bricks.config.v1.ProviderSetting.params:type_name -> bricks.config.v1.ProviderSetting.ParamsEntry
+	0, // 8: bricks.config.v1.ConfigDiscovery.Stream:input_type -> bricks.config.v1.ConfigRequest
+	1, // 9: bricks.config.v1.ConfigDiscovery.Stream:output_type -> bricks.config.v1.ConfigUpdate
+	9, // [9:10] is the sub-list for method output_type
+	8, // [8:9] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_proto_config_v1_config_proto_init() }
@@ -686,7 +972,7 @@ func file_proto_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_config_v1_config_proto_rawDesc), len(file_proto_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
