@@ -33,8 +33,10 @@ func routeConfiguration(c ListenerConfig) (*routev3.RouteConfiguration, error) {
 		VirtualHosts: []*routev3.VirtualHost{{
 			Name:                   "proxy",
 			Domains:                []string{"*"},
-			Routes:                 []*routev3.Route{health, upstreamRoute(c.IdleTimeout)},
+			Routes:                 []*routev3.Route{health, failoverRoute(c.IdleTimeout), upstreamRoute(c.IdleTimeout)},
 			RequestBodyBufferLimit: wrapperspb.UInt64(uint64(c.MaxBodyBytes)),
+			// An attempt of a failover route is told which one it is.
+			IncludeRequestAttemptCount: true,
 		}},
 	}, nil
 }
