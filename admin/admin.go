@@ -38,6 +38,12 @@ type Store interface {
 	Keys(ctx context.Context, f store.KeyFilter) (keys []*gateway.Key, total int, err error)
 	KeyByDigest(ctx context.Context, d secrets.Digest) (*gateway.Key, time.Time, error)
 
+	CreateRoute(ctx context.Context, r *gateway.Route) error
+	UpdateRoute(ctx context.Context, id string, change func(*gateway.Route) error) (*gateway.Route, error)
+	DeleteRoute(ctx context.Context, id string) (revision int64, err error)
+	Route(ctx context.Context, id string) (*gateway.Route, error)
+	Routes(ctx context.Context, ids []string) ([]*gateway.Route, error)
+
 	Events(ctx context.Context, f store.EventFilter) (events []*gateway.Event, total int, err error)
 }
 
@@ -142,6 +148,7 @@ func (a *api) table() []route {
 	var routes []route
 	routes = append(routes, a.settingRoutes()...)
 	routes = append(routes, a.keyRoutes()...)
+	routes = append(routes, a.failoverRoutes()...)
 	routes = append(routes, a.eventRoutes()...)
 	routes = append(routes, a.standingRoutes()...)
 	return append(routes, a.systemRoutes()...)

@@ -55,13 +55,16 @@ func (x *exchange) requestHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processin
 }
 
 func (x *exchange) admit(endOfStream bool) *refusal {
-	m, pathFound := provider.Find(x.in.method, x.in.path)
+	m, pathFound := x.find()
 	x.match = m
 	if r := x.authenticate(); r != nil {
 		return r
 	}
 	x.newEvent()
 	if r := x.checkKey(); r != nil {
+		return r
+	}
+	if r := x.checkRoute(); r != nil {
 		return r
 	}
 	switch {
@@ -103,11 +106,13 @@ func (x *exchange) authenticate() *refusal {
 }
 
 // checkKey refuses known keys that are no longer good. Their holders are told.
-func (x *exchange) checkKey() *refusal {
+func (x *exchange) checkKey() *refusal { return keyRefusal(x.key, x.start) }
+
+func keyRefusal(key *gateway.Key, now time.Time) *refusal {
 	switch {
-	case x.key.Revoked:
+	case key.Revoked:
 		return &refusal{http.StatusUnauthorized, "invalid_api_key", "this key is revoked", "", 0, nil}
-	case !x.key.ExpiresAt.IsZero() && !x.start.Before(x.key.ExpiresAt):
+	case !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt):
 		return &refusal{http.StatusUnauthorized, "invalid_api_key", "this key has expired", "", 0, nil}
 	}
 	return nil

@@ -20,6 +20,8 @@ type metrics struct {
 	panics      prometheus.Counter
 	timeouts    prometheus.Counter
 	cut         prometheus.Counter
+	attempts    *prometheus.CounterVec
+	skipped     *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -40,7 +42,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		cut:         counter("bricks_cut_streams_total", "Streams that were ended because their money was used up."),
 		timeouts:    counter("bricks_silent_answers_total", "Answers that were cut because nothing came for as long as the client would wait."),
 	}
+	m.attempts = vec("bricks_route_attempts_total", "Attempts of requests to failover routes, by provider and outcome (answered, failed, skipped).", "provider", "outcome")
+	m.skipped = vec("bricks_route_skipped_steps_total", "Steps that requests to failover routes passed over because they kept failing.", "provider")
 	if r != nil {
+		r.MustRegister(m.attempts, m.skipped)
 		r.MustRegister(m.timeouts, m.cut, m.requests, m.refused, m.tokens, m.unpriced, m.unanswered, m.spoolErrors, m.panics)
 	}
 	return m
@@ -52,5 +57,14 @@ func (m *metrics) observe(e *gateway.Event) {
 	m.tokens.WithLabelValues(e.Provider, "output").Add(float64(e.Usage.OutputTokens))
 	if e.PriceStatus == gateway.Unpriced {
 		m.unpriced.Inc()
+	}
+}
+
+// watchSteps shows how many steps of routes are skipped now.
+func (m *metrics) watchSteps(r prometheus.Registerer, h *health) {
+	if r != nil {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "bricks_route_steps_down", Help: "Steps of failover routes that are skipped now, but for a probe a second.",
+		}, func() float64 { return float64(h.down()) }))
 	}
 }

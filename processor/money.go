@@ -111,7 +111,11 @@ func (q *quote) worthCounting() bool {
 func (x *exchange) reserve() *refusal {
 	x.quote = quote{bounded: true}
 	x.event.PriceStatus = gateway.Free
-	if x.match.Endpoint.Meter != provider.MeterNone {
+	if x.route != nil {
+		if r := x.quoteSteps(); r != nil {
+			return r
+		}
+	} else if x.match.Endpoint.Meter != provider.MeterNone {
 		if r := x.makeQuote(); r != nil {
 			return r
 		}

@@ -27,6 +27,7 @@ import (
 type world struct {
 	keys      map[configcache.Digest]*gateway.Key
 	settings  map[string]*configcache.Setting
+	routes    map[string]*gateway.Route
 	keyErr    error
 	intentErr error
 
@@ -50,6 +51,15 @@ func (w *world) Setting(id string) (*configcache.Setting, bool) {
 	s, ok := w.settings[id]
 	return s, ok
 }
+
+func (w *world) Route(path string) (*gateway.Route, error) {
+	if r := w.routes[path]; r != nil {
+		return r, nil
+	}
+	return nil, &gateway.Error{Kind: gateway.NotFound, Message: "no such route"}
+}
+
+func (w *world) TicketKey() []byte { return []byte("ticket key") }
 
 func (w *world) Intent(e *gateway.Event) error {
 	w.mu.Lock()
