@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"slices"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -36,6 +37,9 @@ const (
 	RoleMetadata = "x-bricks-role"
 	AttemptRole  = "attempt"
 )
+
+// attemptCountHeader is Envoy's own.
+const attemptCountHeader = "x-envoy-attempt-count"
 
 // maxHold bounds how long the processor may hold an attempt's answer back until
 // it knows whether it is one. The steps' own timeouts are below it.
@@ -75,7 +79,7 @@ func failoverRoute(idle time.Duration) *routev3.Route {
 				},
 			},
 		}},
-		RequestHeadersToRemove: private,
+		RequestHeadersToRemove: slices.DeleteFunc(slices.Clone(private), func(name string) bool { return name == attemptCountHeader }),
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 var private = []string{
 	ClusterHeader, "x-request-id",
 	"x-envoy-external-address", "x-envoy-internal", "x-envoy-expected-rq-timeout-ms",
-	"x-envoy-attempt-count", "x-envoy-decorator-operation", "x-envoy-original-path",
+	attemptCountHeader, "x-envoy-decorator-operation", "x-envoy-original-path",
 	"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port",
 	"forwarded", "x-real-ip", "via",
 }
