@@ -252,13 +252,11 @@ func (a *attempt) refuse(r *refusal, retry bool) *extprocv3.ProcessingResponse {
 
 // marks tell the request which attempt its answer is of.
 func (a *attempt) marks() []*corev3.HeaderValueOption {
-	if a.step == nil {
-		return nil
+	marks := []*corev3.HeaderValueOption{set(attemptHeader, strconv.Itoa(a.number))}
+	if a.step != nil {
+		marks = append(marks, set(stepHeader, strconv.Itoa(a.step.Position)))
 	}
-	return []*corev3.HeaderValueOption{
-		set(attemptHeader, strconv.Itoa(a.number)),
-		set(stepHeader, strconv.Itoa(a.step.Position)),
-	}
+	return marks
 }
 
 func (a *attempt) stepID() stepID {

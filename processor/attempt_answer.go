@@ -258,9 +258,7 @@ func (a *attempt) headersAnswer(retry bool) *extprocv3.ProcessingResponse {
 			mutation.RemoveHeaders = append(mutation.RemoveHeaders, v.Key)
 		}
 	}
-	if a.sent {
-		mutation.SetHeaders = a.marks()
-	}
+	mutation.SetHeaders = a.marks()
 	if retry {
 		mutation.SetHeaders = append(mutation.SetHeaders, set(retryHeader, "1"))
 		if seconds := int64((w.wait + time.Second - 1) / time.Second); w.waitSet && a.place.retry < a.step.Retries && seconds > 0 {

@@ -259,7 +259,13 @@ func (x *exchange) answeredBy(m *corev3.HeaderMap) {
 	if x.route == nil || x.phase != phaseForwarded {
 		return
 	}
-	position := -1
+	// An answer without marks is Envoy's own, after the last attempt broke off.
+	last := x.steps[len(x.steps)-1]
+	position := last.position
+	x.event.Attempts = 0
+	for _, s := range x.steps {
+		x.event.Attempts += 1 + s.Retries
+	}
 	for _, h := range m.GetHeaders() {
 		switch h.Key {
 		case attemptHeader:

@@ -31,6 +31,9 @@ const (
 	TicketHeader = "x-bricks-ticket"
 	// RetryHeader on an attempt's answer asks for the next attempt.
 	RetryHeader = "x-bricks-retry"
+	// AttemptHeader is on every answer that the processor let pass. One without
+	// it is Envoy's own, made while the provider's was held back and broke off.
+	AttemptHeader = "x-bricks-attempt"
 	// BackoffHeader on such an answer says how many seconds to wait before it.
 	BackoffHeader = "x-bricks-backoff"
 	// RoleMetadata tells the processor which of the two filters a stream is of.
@@ -68,7 +71,7 @@ func failoverRoute(idle time.Duration) *routev3.Route {
 				// The resets are of an attempt that ended without an answer.
 				RetryOn:          "retriable-headers,connect-failure,refused-stream,reset,reset-before-request",
 				NumRetries:       wrapperspb.UInt32(0),
-				RetriableHeaders: []*routev3.HeaderMatcher{present(RetryHeader)},
+				RetriableHeaders: []*routev3.HeaderMatcher{present(RetryHeader), absent(AttemptHeader)},
 				RetryBackOff: &routev3.RetryPolicy_RetryBackOff{
 					BaseInterval: durationpb.New(5 * time.Millisecond),
 					MaxInterval:  durationpb.New(20 * time.Millisecond),
@@ -85,6 +88,12 @@ func failoverRoute(idle time.Duration) *routev3.Route {
 
 func present(name string) *routev3.HeaderMatcher {
 	return &routev3.HeaderMatcher{Name: name, HeaderMatchSpecifier: &routev3.HeaderMatcher_PresentMatch{PresentMatch: true}}
+}
+
+func absent(name string) *routev3.HeaderMatcher {
+	m := present(name)
+	m.InvertMatch = true
+	return m
 }
 
 // loopCluster leads into the internal listener.

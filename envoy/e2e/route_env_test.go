@@ -3,20 +3,15 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"testing"
 
 	"github.com/bricks-gateway/bricks/internal/fakeprovider"
 	"github.com/bricks-gateway/bricks/internal/testenv"
 )
 
-// upstreams are fake providers with a credential of its own each: a request that
-// reaches one with another's is refused, and fails its test.
-type upstreams struct {
-	fakes    []*fakeprovider.Provider
-	settings []string
-}
-
-// startUpstreams starts n fakes; the gateway must have been told to allow them.
+// startFakes starts n fake providers with a credential of its own each: a
+// request that reaches one with another's is refused, and fails its test.
 func startFakes(t *testing.T, n int) []*fakeprovider.Provider {
 	t.Helper()
 	var fakes []*fakeprovider.Provider
@@ -33,8 +28,8 @@ func startFakes(t *testing.T, n int) []*fakeprovider.Provider {
 
 func stepCredential(i int) string { return fmt.Sprintf("sk-step-credential-%d-0123456789", i) }
 
-// models of the steps: by its model a request shows which step it was for.
-var stepModels = []string{"gpt-4o-mini", "gpt-4o", "gpt-4.1-mini"}
+// stepModels: by its model a request shows which step it was for.
+var stepModels = []string{"gpt-4o-mini", "gpt-4o", "gpt-4.1-nano"}
 
 // routeEnv is a gateway with three upstreams, each of which serves one model.
 type routeEnv struct {
@@ -110,4 +105,22 @@ func (e *routeEnv) reset() {
 	for _, f := range e.fakes {
 		f.Reset()
 	}
+}
+
+// event waits for the answer's event, in a subtest of its own goroutine.
+func (e *routeEnv) event(t *testing.T, a answer) (found testenv.Event) {
+	t.Helper()
+	if a.eventID() == "" {
+		t.Fatalf("no event id in %v of %v", a.header, a)
+	}
+	testenv.Eventually(t, waitForEvents, "event "+a.eventID(), func() bool {
+		for _, ev := range e.Events(url.Values{"keyIds": {e.key.ID}}) {
+			if ev.ID == a.eventID() {
+				found = ev
+				return true
+			}
+		}
+		return false
+	})
+	return found
 }
