@@ -84,16 +84,14 @@ func (a *attempt) failureEvent() *gateway.Event {
 	return e
 }
 
-// moneyAccounts are the accounts with a cost limit, without their other limits:
-// a failed attempt is no request of its own. others are the rest.
-func moneyAccounts(all []limit.Account) (money []limit.Account, others []gateway.AccountID) {
-	for _, a := range all {
-		if !a.Limits.HasCost() {
+// moneyAccounts are the accounts with a cost limit; others are the rest.
+func moneyAccounts(all []ticketAccount) (money []limit.Account, others []gateway.AccountID) {
+	for i := range all {
+		if a := all[i].account(); a.Limits.HasCost() {
+			money = append(money, a)
+		} else {
 			others = append(others, a.ID)
-			continue
 		}
-		a.Limits.RateLimitOverTime, a.Limits.RateLimitUnit, a.Limits.MaxParallelRequests = 0, "", 0
-		money = append(money, a)
 	}
 	return money, others
 }

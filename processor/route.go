@@ -240,7 +240,7 @@ func (x *exchange) ticket() *ticket {
 	t := &ticket{
 		EventID: x.event.ID, Digest: digest[:], KeyID: x.key.ID, RouteID: x.route.ID, Revision: x.route.Revision,
 		Deadline: x.start.Add(x.firstByteTimeout()).UnixMilli(),
-		Path:     x.event.Path, Accounts: x.accounts, CustomID: x.event.CustomID, UserID: x.event.UserID,
+		Path:     x.event.Path, Accounts: ticketAccounts(x.accounts), CustomID: x.event.CustomID, UserID: x.event.UserID,
 		CorrelationID: x.event.CorrelationID, Metadata: x.event.Metadata,
 	}
 	for _, s := range x.steps {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
 )
 
@@ -41,11 +42,36 @@ type ticket struct {
 
 	// For the event of an attempt that failed but was billed.
 	Path          string          `json:"p"`
-	Accounts      []limit.Account `json:"a"`
+	Accounts      []ticketAccount `json:"a"`
 	CustomID      string          `json:"c,omitempty"`
 	UserID        string          `json:"u,omitempty"`
 	CorrelationID string          `json:"i,omitempty"`
 	Metadata      string          `json:"m,omitempty"`
+}
+
+// ticketAccount is an account with its limits of money, in nano-dollars: those
+// are all that a failed attempt is charged to.
+type ticketAccount struct {
+	ID       gateway.AccountID `json:"i"`
+	Label    string            `json:"l"`
+	Total    int64             `json:"t,omitempty"`
+	OverTime int64             `json:"o,omitempty"`
+	Unit     gateway.Unit      `json:"u,omitempty"`
+}
+
+func ticketAccounts(all []limit.Account) []ticketAccount {
+	var out []ticketAccount
+	for _, a := range all {
+		l := a.Limits
+		out = append(out, ticketAccount{a.ID, a.Label, int64(l.CostLimit), int64(l.CostLimitOverTime), l.CostLimitUnit})
+	}
+	return out
+}
+
+func (a *ticketAccount) account() limit.Account {
+	return limit.Account{ID: a.ID, Label: a.Label, Limits: gateway.Limits{
+		CostLimit: gateway.NanoUSD(a.Total), CostLimitOverTime: gateway.NanoUSD(a.OverTime), CostLimitUnit: a.Unit,
+	}}
 }
 
 // ticketStep is a step as this request takes it.

@@ -1,0 +1,340 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bricks-gateway/bricks/internal/testenv"
+)
+
+// TestRoutes is what routes do beside failing over, on one gateway.
+func TestRoutes(t *testing.T) {
+	e := newFaultEnv(t, testenv.Options{})
+	for name, test := range map[string]func(*testing.T, *faultEnv){
+		"either path, chat and embeddings":            routePaths,
+		"only keys of the route may call it":          routeKeys,
+		"bodies are the client's but for the model":   routeBodies,
+		"a large body is replayed":                    routeLargeBody,
+		"what a client sends does not steer":          routeForgery,
+		"a short Retry-After is waited for":           routeRetryAfter,
+		"content may be late":                         routeLateContent,
+		"silence after a preamble is let pass":        routeSilence,
+		"the client's time bounds all attempts":       routeDeadline,
+		"a failed attempt that was billed is booked":  routeBilledFailure,
+		"a step that keeps failing is skipped":        routeHealth,
+		"a step's key is looked at before every call": routeRevoked,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, e) })
+	}
+}
+
+const anyChat = `{"model":"whatever",` + hello + `}`
+
+func routePaths(t *testing.T, e *faultEnv) {
+	e.newRoute("/paths/a.b", []testenv.Object{step(0, nil)})
+	for _, path := range []string{"/api/route/paths/a.b", "/api/routes/paths/a.b"} {
+		a := e.post(t, path, anyChat)
+		if a.status != 200 || a.header.Get("X-Bricks-Provider") != "openai" || a.header.Get("X-Bricks-Attempts") != "1" {
+			t.Errorf("%s: %v %v", path, a.header, a)
+		}
+		if ev := e.event(t, a); ev.Path != path || ev.Operation != "chat" || ev.Attempts != 1 {
+			t.Errorf("event = %+v", ev)
+		}
+	}
+	embedding := e.CreateSetting("openai", stepCredential(0), e.fakes[0].URL(), testenv.Object{"allowedModels": []string{"text-embedding-3-small"}})
+	key := e.CreateKey([]string{embedding}, nil)
+	id, _ := e.Do(http.MethodPost, "/api/routes", testenv.Object{
+		"name": "e", "path": "/embed", "keyIds": []string{key.ID}, "cacheConfig": testenv.Object{"enabled": false},
+		"steps": []testenv.Object{{"provider": "openai", "model": "text-embedding-3-small"}},
+	})["id"].(string)
+	a := e.post(t, "/api/route/embed", `{"input":"hello there"}`, bearer(key)...)
+	if a.status != 200 || !strings.Contains(string(a.body), `"embedding"`) {
+		t.Errorf("embeddings: %v", a)
+	}
+	if ev := e.AwaitEvent(key, a.eventID()); ev.Operation != "embeddings" || ev.RouteID != id || ev.Model != "text-embedding-3-small" {
+		t.Errorf("event = %+v", ev)
+	}
+	for body, status := range map[string]int{`{"input":"a","messages":[]}`: 400, `{"model":"x"}`: 400, `{`: 400, `[]`: 400, `{"model":7,` + hello + `}`: 400, `{"model":"a","model":"b",` + hello + `}`: 400} {
+		if a := e.post(t, "/api/route/paths/a.b", body); a.status != status {
+			t.Errorf("%s: %v", body, a)
+		}
+	}
+	if a := e.send(t, http.MethodGet, "/api/route/paths/a.b", ""); a.status != 405 {
+		t.Errorf("GET: %v", a)
+	}
+}
+
+func routeKeys(t *testing.T, e *faultEnv) {
+	e.newRoute("/keys", []testenv.Object{step(0, nil), step(1, nil)})
+	stranger := e.routeKey(nil)
+	unknown := e.post(t, "/api/route/no-such", anyChat)
+	if a := e.post(t, "/api/route/keys", anyChat, bearer(stranger)...); a.status != 404 ||
+		strings.Replace(string(a.body), "keys", "no-such", 1) != string(unknown.body) {
+		t.Errorf("a key that is not the route's: %v; an unknown route: %v", a, unknown)
+	}
+	if a := e.post(t, "/api/route/keys", anyChat, "Authorization", "Bearer nobody-has-this-key"); a.status != 401 {
+		t.Errorf("unknown key: %v", a)
+	}
+	// A model that the key may not use is passed over; when that is all, refused.
+	second := e.routeKey(testenv.Object{"allowedModels": []string{stepModels[1]}})
+	none := e.routeKey(testenv.Object{"allowedModels": []string{"gpt-5"}})
+	bound := e.routeKey(testenv.Object{"allowedPaths": []testenv.Object{{"path": "/api/route/other", "method": "POST"}}})
+	e.newRoute("/models", []testenv.Object{step(0, nil), step(1, nil)}, second, none, bound)
+	if a := e.post(t, "/api/route/models", anyChat, bearer(second)...); a.status != 200 || e.AwaitEvent(second, a.eventID()).SettingID != e.up[1] {
+		t.Errorf("allowed model: %v", a)
+	}
+	for _, k := range []testenv.Key{none, bound} {
+		if a := e.post(t, "/api/route/models", anyChat, bearer(k)...); a.status != 403 {
+			t.Errorf("got %v, want 403", a)
+		}
+	}
+}
+
+// routeBodies sends bytes that no encoder would write, through four attempts.
+func routeBodies(t *testing.T, e *faultEnv) {
+	const name = "bodies"
+	e.newRoute("/bodies", []testenv.Object{faultyStep("500", testenv.Object{"retries": 2}), step(0, nil)})
+	const sent = "{ \"temperature\" : 1.0 , \"messages\":[ {\"role\":\"user\",\"content\":\"h\\u0069\"} ],\r\n \"model\" :\"mine\",\"seed\":1e2 }"
+	e.reset()
+	if a := e.post(t, "/api/route/bodies", sent, "X-Fault", "500", "X-Case", name); a.status != 200 {
+		t.Fatalf("got %v", a)
+	}
+	calls := e.faulty.seen(name)
+	if len(calls) != 3 {
+		t.Fatalf("%d calls", len(calls))
+	}
+	for _, c := range calls {
+		if want := strings.Replace(sent, `"mine"`, `"`+faultyModel+`"`, 1); string(c.body) != want {
+			t.Errorf("the faulty step got %q, want %q", c.body, want)
+		}
+	}
+	if got, want := string(e.fakes[0].Requests()[0].Body), strings.Replace(sent, `"mine"`, `"gpt-4o-mini"`, 1); got != want {
+		t.Errorf("the last step got %q, want %q", got, want)
+	}
+	// Headers: the client's own, and nothing of the gateway's.
+	for name := range e.fakes[0].Requests()[0].Header {
+		if n := strings.ToLower(name); strings.HasPrefix(n, "x-bricks") || strings.HasPrefix(n, "x-envoy") || n == "x-request-id" || n == "x-forwarded-proto" {
+			t.Errorf("the provider got %s", name)
+		}
+	}
+}
+
+func routeLargeBody(t *testing.T, e *faultEnv) {
+	e.newRoute("/large", []testenv.Object{faultyStep("503", testenv.Object{"retries": 2, "timeout": "20s"}), step(0, testenv.Object{"timeout": "20s"})})
+	body := `{"model":"mine","messages":[{"role":"user","content":"` + strings.Repeat("word ", 1<<20) + `"}]}`
+	e.reset()
+	if a := e.post(t, "/api/route/large", body, "X-Fault", "503", "X-Case", "large"); a.status != 200 {
+		t.Fatalf("got %d", a.status)
+	}
+	want := []byte(strings.Replace(body, `"mine"`, `"gpt-4o-mini"`, 1))
+	if got := e.fakes[0].Requests()[0].Body; !bytes.Equal(got, want) {
+		t.Errorf("the last step got %d bytes, want %d", len(got), len(want))
+	}
+	if n := len(e.faulty.seen("large")); n != 3 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// routeForgery: no header of a client's reaches the loop or tells it what to do.
+func routeForgery(t *testing.T, e *faultEnv) {
+	e.newRoute("/forgery", []testenv.Object{faultyStep("500", nil), step(0, nil)})
+	forged := []string{
+		"X-Bricks-Ticket", "e30.AAAA", "X-Bricks-Cluster", "loop", "X-Bricks-Step", "1", "X-Bricks-Attempt", "1", "X-Bricks-Retry", "1",
+		"X-Envoy-Attempt-Count", "7", "X-Envoy-Max-Retries", "9", "X-Envoy-Retry-On", "5xx", "X-Envoy-Upstream-Rq-Per-Try-Timeout-Ms", "1",
+	}
+	a := e.post(t, "/api/route/forgery", anyChat, append(forged, "X-Fault", "500", "X-Case", "forgery")...)
+	if n := len(e.faulty.seen("forgery")); a.status != 200 || n != 1 || a.header.Get("X-Bricks-Attempts") != "2" {
+		t.Errorf("%d calls, %v %v", n, a.header, a)
+	}
+	for _, path := range []string{chat, "/api/route/forgery"} {
+		if a := e.post(t, path, helloChat, append(forged, "Authorization", "")...); a.status != 401 {
+			t.Errorf("%s without a key: %v", path, a)
+		}
+	}
+}
+
+func routeRetryAfter(t *testing.T, e *faultEnv) {
+	e.newRoute("/wait", []testenv.Object{faultyStep("", testenv.Object{"retries": 1, "timeout": "5s"}), step(0, nil)})
+	a := e.post(t, "/api/route/wait", anyChat, "X-Fault", "429 with retry-after", "X-Case", "wait")
+	calls := e.faulty.seen("wait")
+	if a.status != 200 || len(calls) != 2 {
+		t.Fatalf("%d calls, %v", len(calls), a)
+	}
+	if gap := calls[1].at.Sub(calls[0].at); gap < time.Second || gap > 3*time.Second {
+		t.Errorf("the second try came %v after the first, want a second or a little more", gap)
+	}
+}
+
+// routeLateContent: Envoy waits 5 s for the processor unless asked for more.
+func routeLateContent(t *testing.T, e *faultEnv) {
+	e.newRoute("/late", []testenv.Object{faultyStep("", testenv.Object{"timeout": "30s"}), step(0, nil)})
+	a := e.post(t, "/api/route/late", `{"stream":true,`+hello+`}`, "X-Fault", "late content", "X-Case", "late")
+	if a.status != 200 || a.err != nil || text(a.body) != "late" || len(e.faulty.seen("late")) != 1 {
+		t.Errorf("got %v", a)
+	}
+}
+
+func routeSilence(t *testing.T, e *faultEnv) {
+	e.newRoute("/silence", []testenv.Object{faultyStep("", testenv.Object{"timeout": "700ms"}), step(0, nil)})
+	a := e.post(t, "/api/route/silence", `{"stream":true,`+hello+`}`, "X-Fault", "preamble, then silence", "X-Case", "silence", "X-Request-Timeout", "2s")
+	if a.status != 200 || !strings.Contains(string(a.body), "assistant") || a.err == nil {
+		t.Errorf("got %v, want the preamble and a cut", a)
+	}
+}
+
+// routeDeadline: two steps of 10 s each, but the client waits a second only.
+func routeDeadline(t *testing.T, e *faultEnv) {
+	slow := testenv.Object{"timeout": "10s", "retries": 2}
+	e.newRoute("/deadline", []testenv.Object{faultyStep("", slow), faultyStep("", slow)})
+	begin := time.Now()
+	a := e.post(t, "/api/route/deadline", anyChat, "X-Fault", "timeout", "X-Case", "deadline", "X-Request-Timeout", "1s")
+	if took := time.Since(begin); a.status != 504 || took < 900*time.Millisecond || took > 5*time.Second || len(e.faulty.seen("deadline")) != 1 {
+		t.Errorf("%d calls in %v: %v", len(e.faulty.seen("deadline")), took, a)
+	}
+	decodeError(t, a)
+}
+
+// routeBilledFailure: 1,000 tokens in and 100 out of gpt-4o are 0.0035 dollars.
+// A key whose limit has room for it goes on to the next step; one that has none
+// gets the failure for an answer.
+func routeBilledFailure(t *testing.T, e *faultEnv) {
+	for name, c := range map[string]struct {
+		limit   any
+		answers bool
+	}{"no limit": {nil, true}, "room": {1.0, true}, "no room": {0.004, false}} {
+		t.Run(name, func(t *testing.T) {
+			key := e.routeKey(testenv.Object{"costLimitInUsd": c.limit})
+			e.newRoute("/billed/"+strings.ReplaceAll(name, " ", "-"), []testenv.Object{faultyStep("", nil), step(0, nil)}, key)
+			a := e.post(t, "/api/route/billed/"+strings.ReplaceAll(name, " ", "-"), `{"stream":true,`+hello+`}`,
+				append(bearer(key), "X-Fault", "billed error event", "X-Case", "billed "+name)...)
+			want := 1
+			if c.answers {
+				want = 2
+			}
+			events := map[string]testenv.Event{}
+			testenv.Eventually(t, waitForEvents, fmt.Sprintf("%d events behind %v", want, a), func() bool {
+				for _, ev := range e.Events(url.Values{"keyIds": {key.ID}}) {
+					events[ev.Action] = ev
+				}
+				return len(events) >= want
+			})
+			request, failed := events["allowed"], events["retried"]
+			if c.answers {
+				if a.status != 200 || a.err != nil || !strings.Contains(text(a.body), "You said") || request.Cost != "0.0000045" || request.Attempts != 2 {
+					t.Errorf("got %v, event %+v", a, request)
+				}
+				if failed.Cost != "0.0035" || failed.InputTokens != 1000 || failed.OutputTokens != 100 || failed.SettingID != e.faultySetting || failed.Attempts != 1 {
+					t.Errorf("failed attempt = %+v", failed)
+				}
+			} else if !strings.Contains(string(a.body), "overloaded") || request.Cost != "0.0035" || request.SettingID != e.faultySetting || failed.ID != "" {
+				t.Errorf("got %v, events %+v", a, events)
+			}
+			if c.limit == nil {
+				return
+			}
+			sum := nanoOf(t, request.Cost)
+			if failed.ID != "" {
+				sum += nanoOf(t, failed.Cost)
+			}
+			testenv.Eventually(t, waitForEvents, "the counters agree with the events", func() bool { return e.spent(t, key) == sum })
+		})
+	}
+	e.checkLedger(t)
+}
+
+// spent is what the limiter counted of a key's money, in nano-dollars.
+func (e *routeEnv) spent(t *testing.T, key testenv.Key) int64 {
+	t.Helper()
+	var standing struct{ CostInUSD json.Number }
+	status, b := e.Call(http.MethodGet, "/api/reporting/keys/"+key.ID, nil)
+	if err := json.Unmarshal(b, &standing); status != 200 || err != nil {
+		t.Fatalf("standing: %d %s", status, b)
+	}
+	return nanoOf(t, standing.CostInUSD)
+}
+
+// checkLedger compares all counters with the events.
+func (e *routeEnv) checkLedger(t *testing.T) {
+	t.Helper()
+	testenv.Eventually(t, waitForEvents, "no counter differs from the ledger", func() bool {
+		status, b := e.Call(http.MethodGet, "/api/reporting/ledger", nil)
+		return status == 200 && strings.Contains(string(b), `"differences":[]`)
+	})
+}
+
+// routeHealth: after five failures in a row the step is passed over, and comes
+// back when a probe finds it well.
+func routeHealth(t *testing.T, e *faultEnv) {
+	e.newRoute("/health", []testenv.Object{faultyStep("", nil), step(0, nil)})
+	ask := func(fault string) (attempts string) {
+		a := e.post(t, "/api/route/health", anyChat, "X-Fault", fault, "X-Case", "health")
+		if a.status != 200 {
+			t.Errorf("got %v", a)
+		}
+		return a.header.Get("X-Bricks-Attempts")
+	}
+	for range 5 {
+		if got := ask("500"); got != "2" {
+			t.Fatalf("%s attempts, want 2", got)
+		}
+	}
+	begin := time.Now()
+	for range 20 {
+		ask("500")
+	}
+	calls := len(e.faulty.seen("health")) - 5
+	if most := int(time.Since(begin)/time.Second) + 1; calls > most {
+		t.Errorf("the failing step was called %d times in %v, want %d at most", calls, time.Since(begin), most)
+	}
+	if !strings.Contains(metrics(t, e), "\nbricks_route_steps_down 1\n") {
+		t.Error("the metric does not show the step")
+	}
+	testenv.Eventually(t, 10*time.Second, "a probe brings the step back", func() bool {
+		ask("")
+		return len(e.faulty.seen("health")) > 5+calls && ask("") == "1"
+	})
+	if !strings.Contains(metrics(t, e), "\nbricks_route_steps_down 0\n") {
+		t.Error("the metric still shows the step")
+	}
+}
+
+func metrics(t *testing.T, e *faultEnv) string {
+	t.Helper()
+	resp, err := e.client.Get("http://" + e.Metrics + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // read only
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// routeRevoked: a revoked key is refused at once, and so is the next attempt of
+// a request that is under way.
+func routeRevoked(t *testing.T, e *faultEnv) {
+	key := e.routeKey(nil)
+	e.newRoute("/revoked", []testenv.Object{faultyStep("", testenv.Object{"timeout": "2s"}), step(0, nil)}, key)
+	e.reset()
+	running := make(chan answer, 1)
+	go func() {
+		a, _ := e.try(t.Context(), http.MethodPost, "/api/route/revoked", anyChat, append(bearer(key), "X-Fault", "timeout", "X-Case", "revoked")...)
+		running <- a
+	}()
+	testenv.Eventually(t, waitForEvents, "the first attempt is under way", func() bool { return len(e.faulty.seen("revoked")) == 1 })
+	e.Do(http.MethodPatch, "/api/key-management/keys/"+key.ID, testenv.Object{"revoked": true})
+	if a := e.post(t, "/api/route/revoked", anyChat, bearer(key)...); a.status != 401 {
+		t.Errorf("revoked key: %v", a)
+	}
+	if a := <-running; a.status != 401 || len(e.fakes[0].Requests()) != 0 {
+		t.Errorf("the running request: %v, and %d calls", a, len(e.fakes[0].Requests()))
+	}
+}
