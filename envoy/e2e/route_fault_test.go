@@ -106,6 +106,10 @@ func (f *faulty) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = w.Write([]byte(roleChunk + `data: {"model":"gpt-4o","choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":100}}` + "\n\n" +
 			`data: {"error":{"message":"overloaded","type":"server_error","param":null,"code":null}}` + "\n\n"))
+	case "small bill": // 10 tokens in, 5 out
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = w.Write([]byte(roleChunk + `data: {"model":"gpt-3.5-turbo-0125","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":5}}` + "\n\n" +
+			`data: {"error":{"message":"overloaded","type":"server_error","param":null,"code":null}}` + "\n\n"))
 	case "clean end":
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = w.Write([]byte(roleChunk + `data: {"model":"gpt-4o","choices":[{"index":0,"delta":{"content":"half"},"finish_reason":null}]}` + "\n\n"))
