@@ -98,11 +98,16 @@ func absent(name string) *routev3.HeaderMatcher {
 
 // loopCluster leads into the internal listener.
 func loopCluster() (*clusterv3.Cluster, error) {
+	// HTTP/1: attempts share no connection. Over HTTP/2 the listener takes
+	// attempts that are dropped for the next one for a rapid reset attack
+	// (CVE-2023-44487) and closes the connection of all others with it.
 	options, err := pack(&httpv3.HttpProtocolOptions{
+		// Below the listener's own, so that none is closed from the other side.
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: durationpb.New(time.Minute)},
 		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{
 			ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
-				ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
-					Http2ProtocolOptions: attemptHTTP2(),
+				ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{
+					HttpProtocolOptions: &corev3.Http1ProtocolOptions{},
 				},
 			},
 		},
@@ -133,15 +138,6 @@ func loopCluster() (*clusterv3.Cluster, error) {
 			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options,
 		},
 	}, nil
-}
-
-// attemptHTTP2 bounds what one slow client holds up of the connection that all
-// attempts share.
-func attemptHTTP2() *corev3.Http2ProtocolOptions {
-	return &corev3.Http2ProtocolOptions{
-		InitialStreamWindowSize:     wrapperspb.UInt32(256 << 10),
-		InitialConnectionWindowSize: wrapperspb.UInt32(256 << 20),
-	}
 }
 
 // attemptListener is not reachable from outside of Envoy.
@@ -176,7 +172,7 @@ func attemptManager(c ListenerConfig) (*hcmv3.HttpConnectionManager, error) {
 	}
 	m := &hcmv3.HttpConnectionManager{
 		StatPrefix: "attempt",
-		CodecType:  hcmv3.HttpConnectionManager_HTTP2,
+		CodecType:  hcmv3.HttpConnectionManager_HTTP1,
 		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
 			Name: AttemptListenerName,
 			VirtualHosts: []*routev3.VirtualHost{{
@@ -188,8 +184,7 @@ func attemptManager(c ListenerConfig) (*hcmv3.HttpConnectionManager, error) {
 		}},
 		// Room for the ticket, over what the public listener lets in.
 		MaxRequestHeadersKb:        wrapperspb.UInt32(96),
-		CommonHttpProtocolOptions:  &corev3.HttpProtocolOptions{MaxHeadersCount: wrapperspb.UInt32(120)},
-		Http2ProtocolOptions:       attemptHTTP2(),
+		CommonHttpProtocolOptions:  &corev3.HttpProtocolOptions{MaxHeadersCount: wrapperspb.UInt32(120), IdleTimeout: durationpb.New(time.Hour)},
 		StreamIdleTimeout:          durationpb.New(streamIdleTimeout),
 		GenerateRequestId:          wrapperspb.Bool(false),
 		ServerHeaderTransformation: hcmv3.HttpConnectionManager_PASS_THROUGH,
