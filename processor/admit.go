@@ -181,12 +181,19 @@ const unknownBody = 1 << 20
 // whole and then sends it in one piece: without a bound on all of them, many
 // large ones at once would end the process.
 func (x *exchange) expectBody(size int64) *refusal {
-	if x.s.bodies.Add(size) > x.s.o.MaxBodies {
-		x.s.bodies.Add(-size)
+	if !x.s.takeRoom(size) {
 		return unavailable("the gateway has too many large requests in hand")
 	}
 	x.expected = size
 	return nil
+}
+
+func (s *Server) takeRoom(size int64) bool {
+	if s.bodies.Add(size) > s.o.MaxBodies {
+		s.bodies.Add(-size)
+		return false
+	}
+	return true
 }
 
 // bodyDone gives the room back.

@@ -45,9 +45,10 @@ type attempt struct {
 	key    *gateway.Key
 	call   call
 
-	setting *configcache.Setting
-	sent    bool // the credential is out
-	answer  attemptAnswer
+	setting  *configcache.Setting
+	sent     bool  // the credential is out
+	expected int64 // bytes of the body that room is held for
+	answer   attemptAnswer
 }
 
 func isAttempt(ctx context.Context) bool {
@@ -60,6 +61,7 @@ func isAttempt(ctx context.Context) bool {
 func (s *Server) processAttempt(stream extprocv3.ExternalProcessor_ProcessServer) (err error) {
 	a := &attempt{s: s, ctx: stream.Context(), start: time.Now()}
 	defer func() {
+		a.bodyDone()
 		if p := recover(); p != nil {
 			s.metrics.panics.Inc()
 			s.o.Logger.Error("panic while processing an attempt", slog.String("stack", string(debug.Stack())))
@@ -99,6 +101,7 @@ func (a *attempt) handle(req *extprocv3.ProcessingRequest) ([]*extprocv3.Process
 		if a.ticket == nil || a.sent {
 			return nil, outOfOrder("request body")
 		}
+		defer a.bodyDone()
 		return one(a.requestBody(r.RequestBody.Body)), nil
 	case *extprocv3.ProcessingRequest_ResponseHeaders:
 		return a.responseHeaders(r.ResponseHeaders), nil
@@ -140,9 +143,22 @@ func (a *attempt) requestHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processing
 		a.s.metrics.attempts.WithLabelValues(a.step.Provider, "skipped").Inc()
 		return a.refuse(unavailable("the provider asked for a pause"), true)
 	}
+	size, err := strconv.ParseInt(a.in.contentLength, 10, 64)
+	if err != nil {
+		size = unknownBody
+	}
+	if !a.s.takeRoom(size) {
+		return a.refuse(unavailable("the gateway has too many large requests in hand"), false)
+	}
+	a.expected = size
 	return &extprocv3.ProcessingResponse{
 		Response: &extprocv3.ProcessingResponse_RequestHeaders{RequestHeaders: &extprocv3.HeadersResponse{}},
 	}
+}
+
+func (a *attempt) bodyDone() {
+	a.s.bodies.Add(-a.expected)
+	a.expected = 0
 }
 
 // requestBody makes the client's request the step's own. Everything that could

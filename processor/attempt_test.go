@@ -161,6 +161,24 @@ func TestAnAttemptThatMayNotBeMadeCarriesNoCredential(t *testing.T) {
 	}
 }
 
+func TestAttemptsBodiesAreBoundedWithAllOthers(t *testing.T) {
+	w := routeWorld()
+	ticket := ticketOf(t, w)
+	s := processor.New(processor.Options{
+		Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.Default(), Logger: slog.New(slog.DiscardHandler), MaxBodies: 100,
+	})
+	defer s.Close()
+	for length, want := range map[string]int{"101": 503, "40": 0, "60": 0} {
+		e := &envoy{end: io.EOF, messages: []*extprocv3.ProcessingRequest{
+			requestHeaders(false, "x-bricks-ticket", ticket, "x-envoy-attempt-count", "1", "content-length", length), requestBody(routeChat),
+		}}
+		_ = s.Process(attemptEnvoy{e})
+		if got := int(e.answers[len(e.answers)-1].GetImmediateResponse().GetStatus().GetCode()); got != want {
+			t.Errorf("%s bytes: refused with %d, want %d", length, got, want)
+		}
+	}
+}
+
 // A stream that says it is an attempt gets nothing for a request without a
 // ticket, and one that says nothing gets nothing for a ticket.
 func TestATicketIsGoodForAttemptsOnly(t *testing.T) {
@@ -179,6 +197,7 @@ func TestAnAnswerIsHeldUntilItIsOne(t *testing.T) {
 	word := `data: {"choices":[{"delta":{"content":"hi"}}]}` + "\n\n"
 	tool := `data: {"choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":""}}]}}]}` + "\n\n"
 	fail := `data: {"error":{"message":"overloaded"}}` + "\n\n"
+	overloaded := "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n"
 	done := `data: {"choices":[{"delta":{},"finish_reason":"content_filter"}]}` + "\n\n"
 	ticket := ticketOf(t, routeWorld())
 	for name, c := range map[string]struct {
@@ -194,6 +213,7 @@ func TestAnAnswerIsHeldUntilItIsOne(t *testing.T) {
 		"split in an event":        {[]string{role[:20], role[20:], word[:30], word[30:]}, false, 3, false},
 		"an error at once":         {[]string{fail}, false, 0, true},
 		"an error behind the role": {[]string{role, ": ping\n\n", fail}, false, 2, true},
+		"an error by its name":     {[]string{role, overloaded}, false, 1, true},
 		"an end without content":   {[]string{role}, true, 0, true},
 		"the end marker alone":     {[]string{"data: [DONE]\n\n"}, true, 0, false},
 		"too much without content": {[]string{strings.Repeat(": ping\n\n", 10_000)}, false, 0, false},

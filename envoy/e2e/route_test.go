@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,6 +22,9 @@ func TestRoutes(t *testing.T) {
 		"either path, chat and embeddings":            routePaths,
 		"only keys of the route may call it":          routeKeys,
 		"bodies are the client's but for the model":   routeBodies,
+		"a client may leave":                          routeClientLeaves,
+		"a body may come without a length":            routeChunked,
+		"Anthropic's API":                             routeAnthropic,
 		"a large body is replayed":                    routeLargeBody,
 		"what a client sends does not steer":          routeForgery,
 		"a short Retry-After is waited for":           routeRetryAfter,
@@ -138,6 +143,80 @@ func routeLargeBody(t *testing.T, e *faultEnv) {
 	}
 	if n := len(e.faulty.seen("large")); n != 3 {
 		t.Errorf("%d calls", n)
+	}
+}
+
+// routeClientLeaves in the second try of the first step.
+func routeClientLeaves(t *testing.T, e *faultEnv) {
+	key := e.routeKey(testenv.Object{"costLimitInUsd": 1.0})
+	e.newRoute("/leave", []testenv.Object{faultyStep("", testenv.Object{"retries": 1, "timeout": "1s"}), step(0, nil)}, key)
+	e.reset()
+	ctx, cancel := context.WithCancel(t.Context())
+	left := make(chan error, 1)
+	go func() {
+		_, err := e.try(ctx, http.MethodPost, "/api/route/leave", anyChat, append(bearer(key), "X-Fault", "timeout", "X-Case", "leave")...)
+		left <- err
+	}()
+	testenv.Eventually(t, waitForEvents, "the second try is under way", func() bool { return len(e.faulty.seen("leave")) == 2 })
+	cancel()
+	if err := <-left; err == nil {
+		t.Fatal("the client did not leave")
+	}
+	ev := e.AwaitEvents(key, 1)[0]
+	if ev.Status != 499 || !ev.Incomplete || e.calls()[0] != 0 || len(e.faulty.seen("leave")) != 2 {
+		t.Errorf("event = %+v, calls %v", ev, e.calls())
+	}
+	testenv.Eventually(t, waitForEvents, "nothing stays reserved", func() bool {
+		_, b := e.Call(http.MethodGet, "/api/reporting/keys/"+key.ID, nil)
+		return strings.Contains(string(b), `"runningRequests":0`) && strings.Contains(string(b), `"reservedInUsd":0`)
+	})
+}
+
+func routeChunked(t *testing.T, e *faultEnv) {
+	e.newRoute("/chunked", []testenv.Object{faultyStep("500", testenv.Object{"retries": 1}), step(0, nil)})
+	e.reset()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+e.Proxy+"/api/route/chunked", io.MultiReader(strings.NewReader(`{"stream":true,`), strings.NewReader(hello+`}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{"Authorization": "Bearer " + e.key.Secret, "Content-Type": "application/json", "X-Fault": "500", "X-Case": "chunked"} {
+		r.Header.Set(name, value)
+	}
+	resp, err := e.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // read only
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != 200 || len(e.faulty.seen("chunked")) != 2 {
+		t.Fatalf("%d calls, got %d %s, %v", len(e.faulty.seen("chunked")), resp.StatusCode, b, err)
+	}
+	if got, want := string(e.fakes[0].Requests()[0].Body), `{"stream_options":{"include_usage":true},"model":"gpt-4o-mini","stream":true,`+hello+`}`; got != want {
+		t.Errorf("forwarded %s, want %s", got, want)
+	}
+	if strings.Contains(string(b), `"usage"`) {
+		t.Errorf("the client got usage that it did not ask for: %s", b)
+	}
+}
+
+func routeAnthropic(t *testing.T, e *faultEnv) {
+	key := e.newKey(nil)
+	e.Do(http.MethodPost, "/api/routes", testenv.Object{
+		"name": "a", "path": "/anthropic", "keyIds": []string{key.ID}, "cacheConfig": testenv.Object{"enabled": false},
+		"steps": []testenv.Object{{"provider": "anthropic", "model": "fake-529", "retries": 1}, {"provider": "anthropic", "model": "claude-haiku-4-5"}},
+	})
+	for _, stream := range []string{"true", "false"} {
+		e.fake.Reset()
+		a := e.post(t, "/api/route/anthropic", `{"max_tokens":64,"stream":`+stream+`,`+hello+`}`, bearer(key)...)
+		if a.status != 200 || a.err != nil || a.header.Get("X-Bricks-Provider") != "anthropic" || a.header.Get("X-Bricks-Attempts") != "3" || len(e.fake.Requests()) != 3 {
+			t.Errorf("got %v %v", a.header, a)
+		}
+		if ev := e.AwaitEvent(key, a.eventID()); ev.Model != "claude-haiku-4-5-20251001" || ev.Cost == "0" || ev.Incomplete || ev.Estimated {
+			t.Errorf("event = %+v", ev)
+		}
+	}
+	if a := e.post(t, "/api/route/anthropic", `{"input":"x"}`, bearer(key)...); a.status != 400 || decodeError(t, a).Type != "error" {
+		t.Errorf("embeddings: %v", a)
 	}
 }
 
