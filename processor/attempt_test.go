@@ -197,7 +197,7 @@ func TestAnAnswerIsHeldUntilItIsOne(t *testing.T) {
 	word := `data: {"choices":[{"delta":{"content":"hi"}}]}` + "\n\n"
 	tool := `data: {"choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":""}}]}}]}` + "\n\n"
 	fail := `data: {"error":{"message":"overloaded"}}` + "\n\n"
-	overloaded := "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n"
+	overloaded := "event: error\ndata: {\"type\":\"overloaded\"}\n\n"
 	done := `data: {"choices":[{"delta":{},"finish_reason":"content_filter"}]}` + "\n\n"
 	ticket := ticketOf(t, routeWorld())
 	for name, c := range map[string]struct {

@@ -18,11 +18,11 @@ func TestAStepIsSkippedAfterFiveFailuresInARow(t *testing.T) {
 	}
 	fail(4, 0)
 	h.succeeded(id)
-	if fail(4, 0); !h.usable(id) {
+	if fail(4, 0); h.down() != 0 || !h.usable(id) {
 		t.Error("skipped after four failures in a row")
 	}
 	h.succeeded(id)
-	if fail(5, 8*time.Second); !h.usable(id) {
+	if fail(5, 8*time.Second); h.down() != 0 {
 		t.Error("skipped after five failures in 32 s")
 	}
 	h.succeeded(id)
