@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,11 +19,33 @@ import (
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
 
-// attemptEnvoy plays the filter of an attempt.
-type attemptEnvoy struct{ *envoy }
+// attemptEnvoy plays the filter of an attempt. While an answer is held back, the
+// processor receives in a goroutine of its own.
+type attemptEnvoy struct {
+	*envoy
+	mu  sync.Mutex
+	ctx context.Context
+}
 
-func (attemptEnvoy) Context() context.Context {
-	return metadata.NewIncomingContext(context.Background(), metadata.Pairs("x-bricks-role", "attempt"))
+func (e *attemptEnvoy) Context() context.Context { return e.ctx }
+
+func (e *attemptEnvoy) Recv() (*extprocv3.ProcessingRequest, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.envoy.Recv()
+}
+
+func (e *attemptEnvoy) Send(r *extprocv3.ProcessingResponse) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.envoy.Send(r)
+}
+
+// processAttempt plays one attempt's stream to its end.
+func processAttempt(s *processor.Server, e *envoy) {
+	ctx, cancel := context.WithCancel(metadata.NewIncomingContext(context.Background(), metadata.Pairs("x-bricks-role", "attempt")))
+	defer cancel()
+	_ = s.Process(&attemptEnvoy{envoy: e, ctx: ctx})
 }
 
 // attempt runs one attempt on a processor that has never seen the request.
@@ -33,7 +56,7 @@ func attempt(w *world, ticket, number string, messages ...*extprocv3.ProcessingR
 	defer s.Close()
 	first := requestHeaders(false, ":method", "POST", ":path", "/api/route/r", "x-bricks-ticket", ticket, "x-envoy-attempt-count", number)
 	e := &envoy{messages: append([]*extprocv3.ProcessingRequest{first}, messages...), end: io.EOF}
-	_ = s.Process(attemptEnvoy{e})
+	processAttempt(s, e)
 	return e.answers
 }
 
@@ -172,7 +195,7 @@ func TestAttemptsBodiesAreBoundedWithAllOthers(t *testing.T) {
 		e := &envoy{end: io.EOF, messages: []*extprocv3.ProcessingRequest{
 			requestHeaders(false, "x-bricks-ticket", ticket, "x-envoy-attempt-count", "1", "content-length", length), requestBody(routeChat),
 		}}
-		_ = s.Process(attemptEnvoy{e})
+		processAttempt(s, e)
 		if got := int(e.answers[len(e.answers)-1].GetImmediateResponse().GetStatus().GetCode()); got != want {
 			t.Errorf("%s bytes: refused with %d, want %d", length, got, want)
 		}
