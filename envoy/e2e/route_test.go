@@ -3,11 +3,8 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +19,7 @@ func TestRoutes(t *testing.T) {
 		"either path, chat and embeddings":            routePaths,
 		"only keys of the route may call it":          routeKeys,
 		"bodies are the client's but for the model":   routeBodies,
+		"little money lowers each step":               routeLittleMoney,
 		"a client may leave":                          routeClientLeaves,
 		"a body may come without a length":            routeChunked,
 		"Anthropic's API":                             routeAnthropic,
@@ -277,74 +275,6 @@ func routeDeadline(t *testing.T, e *faultEnv) {
 		t.Errorf("%d calls in %v: %v", len(e.faulty.seen("deadline")), took, a)
 	}
 	decodeError(t, a)
-}
-
-// routeBilledFailure: 1,000 tokens in and 100 out of gpt-4o are 0.0035 dollars.
-// A key whose limit has room for it goes on to the next step; one that has none
-// gets the failure for an answer.
-func routeBilledFailure(t *testing.T, e *faultEnv) {
-	for name, c := range map[string]struct {
-		limit   any
-		answers bool
-	}{"no limit": {nil, true}, "room": {1.0, true}, "no room": {0.004, false}} {
-		t.Run(name, func(t *testing.T) {
-			key := e.routeKey(testenv.Object{"costLimitInUsd": c.limit})
-			e.newRoute("/billed/"+strings.ReplaceAll(name, " ", "-"), []testenv.Object{faultyStep("", nil), step(0, nil)}, key)
-			a := e.post(t, "/api/route/billed/"+strings.ReplaceAll(name, " ", "-"), `{"stream":true,`+hello+`}`,
-				append(bearer(key), "X-Fault", "billed error event", "X-Case", "billed "+name)...)
-			want := 1
-			if c.answers {
-				want = 2
-			}
-			events := map[string]testenv.Event{}
-			testenv.Eventually(t, waitForEvents, fmt.Sprintf("%d events behind %v", want, a), func() bool {
-				for _, ev := range e.Events(url.Values{"keyIds": {key.ID}}) {
-					events[ev.Action] = ev
-				}
-				return len(events) >= want
-			})
-			request, failed := events["allowed"], events["retried"]
-			if c.answers {
-				if a.status != 200 || a.err != nil || !strings.Contains(text(a.body), "You said") || request.Cost != "0.0000045" || request.Attempts != 2 {
-					t.Errorf("got %v, event %+v", a, request)
-				}
-				if failed.Cost != "0.0035" || failed.InputTokens != 1000 || failed.OutputTokens != 100 || failed.SettingID != e.faultySetting || failed.Attempts != 1 {
-					t.Errorf("failed attempt = %+v", failed)
-				}
-			} else if !strings.Contains(string(a.body), "overloaded") || request.Cost != "0.0035" || request.SettingID != e.faultySetting || failed.ID != "" {
-				t.Errorf("got %v, events %+v", a, events)
-			}
-			if c.limit == nil {
-				return
-			}
-			sum := nanoOf(t, request.Cost)
-			if failed.ID != "" {
-				sum += nanoOf(t, failed.Cost)
-			}
-			testenv.Eventually(t, waitForEvents, "the counters agree with the events", func() bool { return e.spent(t, key) == sum })
-		})
-	}
-	e.checkLedger(t)
-}
-
-// spent is what the limiter counted of a key's money, in nano-dollars.
-func (e *routeEnv) spent(t *testing.T, key testenv.Key) int64 {
-	t.Helper()
-	var standing struct{ CostInUSD json.Number }
-	status, b := e.Call(http.MethodGet, "/api/reporting/keys/"+key.ID, nil)
-	if err := json.Unmarshal(b, &standing); status != 200 || err != nil {
-		t.Fatalf("standing: %d %s", status, b)
-	}
-	return nanoOf(t, standing.CostInUSD)
-}
-
-// checkLedger compares all counters with the events.
-func (e *routeEnv) checkLedger(t *testing.T) {
-	t.Helper()
-	testenv.Eventually(t, waitForEvents, "no counter differs from the ledger", func() bool {
-		status, b := e.Call(http.MethodGet, "/api/reporting/ledger", nil)
-		return status == 200 && strings.Contains(string(b), `"differences":[]`)
-	})
 }
 
 // routeHealth: after five failures in a row the step is passed over, and comes
