@@ -29,7 +29,7 @@ test: ## Run every test: real Envoy, both stores, the SDKs
 e2e: ## Run the end-to-end tests only
 	scripts/test e2e
 
-soak: ## Run the kill tests for long
+soak: ## Run the kill tests and the races for money for hours
 	scripts/test soak
 
 race: ## Run the Go tests, but those with a real Envoy, under the race detector

@@ -43,8 +43,21 @@ type Store interface {
 	DeleteRoute(ctx context.Context, id string) (revision int64, err error)
 	Route(ctx context.Context, id string) (*gateway.Route, error)
 	Routes(ctx context.Context, ids []string) ([]*gateway.Route, error)
+	CreateUser(ctx context.Context, u *gateway.User) error
+	UpdateUser(ctx context.Context, id string, change func(*gateway.User) error) (*gateway.User, error)
+	DeleteUser(ctx context.Context, id string) (revision int64, err error)
+	User(ctx context.Context, id string) (*gateway.User, error)
+	Users(ctx context.Context, f store.UserFilter) (users []*gateway.User, total int, err error)
 
 	Events(ctx context.Context, f store.EventFilter) (events []*gateway.Event, total int, err error)
+	RerateEvents(ctx context.Context, r store.Rerate) (page []store.Rerated, corrections []*gateway.Event, next store.EventCursor, err error)
+
+	PutPriceOverride(ctx context.Context, o *gateway.PriceOverride) error
+	DeletePriceOverride(ctx context.Context, id string) (revision int64, err error)
+	PriceOverride(ctx context.Context, id string) (*gateway.PriceOverride, error)
+	PriceOverrides(ctx context.Context) ([]*gateway.PriceOverride, error)
+	UnknownPricePolicy(ctx context.Context) (gateway.UnknownPricePolicy, error)
+	SetUnknownPricePolicy(ctx context.Context, p gateway.UnknownPricePolicy) (revision int64, err error)
 }
 
 // Applier puts a committed revision in force.
@@ -84,6 +97,12 @@ type Options struct {
 	// CheckPolicy judges a key's policyId. nil refuses every one, because a
 	// policy that nothing enforces must not look as if it were.
 	CheckPolicy func(ctx context.Context, id string) error
+
+	// UnknownPrice is the policy while none is stored; empty: deny.
+	UnknownPrice gateway.UnknownPricePolicy
+	// Corrections learns of events that change what was spent, after they are
+	// committed: whoever counts spending adds them. nil: nobody counts.
+	Corrections func(ctx context.Context, corrections []*gateway.Event) error
 
 	Version string
 	Now     func() time.Time // nil: time.Now
@@ -149,8 +168,10 @@ func (a *api) table() []route {
 	routes = append(routes, a.settingRoutes()...)
 	routes = append(routes, a.keyRoutes()...)
 	routes = append(routes, a.failoverRoutes()...)
+	routes = append(routes, a.userRoutes()...)
 	routes = append(routes, a.eventRoutes()...)
 	routes = append(routes, a.standingRoutes()...)
+	routes = append(routes, a.pricingRoutes()...)
 	return append(routes, a.systemRoutes()...)
 }
 

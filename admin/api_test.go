@@ -18,7 +18,8 @@ import (
 )
 
 func concrete(path string) string {
-	return strings.NewReplacer("{id}", "98daa3ae-961d-4253-bf6a-322a32fdca3d", "{keyId}", "98daa3ae-961d-4253-bf6a-322a32fdca3d").Replace(path)
+	return strings.NewReplacer("{id}", "98daa3ae-961d-4253-bf6a-322a32fdca3d", "{keyId}", "98daa3ae-961d-4253-bf6a-322a32fdca3d",
+		"{settingId}", "98daa3ae-961d-4253-bf6a-322a32fdca3d", "{model...}", "org/model").Replace(path)
 }
 
 func TestEveryRouteNeedsAnAdminKey(t *testing.T) {

@@ -1,5 +1,5 @@
 // Package admin is the REST API that manages the gateway: provider settings,
-// keys, events. It is HTTP and JSON and nothing else; what the objects mean
+// keys, users, events. It is HTTP and JSON and nothing else; what the objects mean
 // stands in internal/gateway, how they are kept in internal/store.
 //
 // The one idea needed to read it: every route is a row of one table (see

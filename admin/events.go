@@ -78,8 +78,38 @@ type eventAnswer struct {
 	Estimated            bool            `json:"estimated" doc:"The provider did not report all of the usage."`
 	Incomplete           bool            `json:"incomplete" doc:"The answer did not reach its end."`
 	PriceStatus          string          `json:"price_status" doc:"priced, unpriced or free."`
+	PriceModel           string          `json:"price_model,omitempty" doc:"What it was priced as, when that is not the model."`
+	PriceTerms           string          `json:"price_terms,omitempty" doc:"The service tier that it was priced at, or batch; absent: the standard one."`
+	Units                *eventUnits     `json:"units,omitempty" doc:"What else was billed than plain tokens."`
 	RefusalCode          string          `json:"refusal_code,omitempty" doc:"Why the gateway refused."`
 	RefusedCount         int             `json:"refused_count,omitempty" doc:"Requests that this refusal stands for."`
+}
+
+// eventUnits is what an event counts beside its plain tokens; absent: none.
+type eventUnits struct {
+	AudioInputTokens     int64 `json:"audio_input_tokens,omitempty"`
+	AudioOutputTokens    int64 `json:"audio_output_tokens,omitempty"`
+	CacheReadAudioTokens int64 `json:"cache_read_audio_tokens,omitempty"`
+	CacheWrite1hTokens   int64 `json:"cache_write_1h_tokens,omitempty" doc:"Of cache_write_token_count."`
+	ImageInputTokens     int64 `json:"image_input_tokens,omitempty"`
+	ImageOutputTokens    int64 `json:"image_output_tokens,omitempty"`
+	Images               int64 `json:"images,omitempty"`
+	Milliseconds         int64 `json:"milliseconds,omitempty" doc:"Of sound or video."`
+	Characters           int64 `json:"characters,omitempty"`
+	Queries              int64 `json:"queries,omitempty"`
+	Pages                int64 `json:"pages,omitempty"`
+	WebSearches          int64 `json:"web_searches,omitempty"`
+}
+
+func newEventUnits(u gateway.Usage) *eventUnits {
+	units := eventUnits{
+		u.AudioInputTokens, u.AudioOutputTokens, u.CacheReadAudioTokens, u.CacheWrite1hTokens, u.ImageInputTokens, u.ImageOutputTokens,
+		u.Images, u.Milliseconds, u.Characters, u.Queries, u.Pages, u.WebSearches,
+	}
+	if units == (eventUnits{}) {
+		return nil
+	}
+	return &units
 }
 
 func (a *api) eventRoutes() []route {
@@ -203,6 +233,7 @@ func newEventAnswer(e *gateway.Event) eventAnswer {
 		ReasoningTokenCount:  e.Usage.ReasoningTokens,
 		TimeToFirstTokenInMs: milliseconds(e.TimeToFirstToken),
 		Attempts:             e.Attempts, Streamed: e.Streamed, Estimated: e.Estimated, Incomplete: e.Incomplete,
+		PriceModel: e.PriceModel, PriceTerms: e.PriceTerms, Units: newEventUnits(e.Usage),
 		PriceStatus: string(e.PriceStatus), RefusalCode: e.RefusalCode, RefusedCount: e.RefusedCount,
 	}
 	if json.Valid([]byte(e.Metadata)) {

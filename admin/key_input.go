@@ -160,7 +160,7 @@ func (ch *keyChange) mergeTTL(k *gateway.Key) {
 		return
 	}
 	if life == 0 {
-		ch.fail("/ttl", "must be more than 0 (omit it for a key that does not expire)")
+		ch.fail("/ttl", "must be more than 0 (omit it for no expiry)")
 		return
 	}
 	from := ch.now.UTC().Truncate(time.Second)
@@ -184,12 +184,12 @@ func (ch *keyChange) mergeRevoked(k *gateway.Key) {
 			k.RevokedReason = ""
 		}
 		if !k.Revoked && over {
-			ch.fail("/revoked", "the key has expired; give it another ttl, or null for none")
+			ch.fail("/revoked", "it has expired; give it another ttl, or null for none")
 		}
 	}
 	f.RevokedReason.into(&k.RevokedReason)
 	if k.RevokedReason != "" && !k.Revoked {
-		ch.fail("/revokedReason", "is for a revoked key only")
+		ch.fail("/revokedReason", "is for what is revoked only")
 	}
 }
 

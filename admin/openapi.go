@@ -19,7 +19,7 @@ func (a *api) openAPI() ([]byte, error) {
 	doc := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{Title: "Bricks admin API", Version: cmpVersion(a.Version),
-			Description: "Manages provider settings and keys of the gateway and shows its events. " +
+			Description: "Manages provider settings, keys and users of the gateway and shows its events. " +
 				"Unknown fields and parameters are refused; read-only fields are accepted and ignored, so that an answer can be sent back. " +
 				"In PATCH an absent field stays as it is, and null or an empty value clears it. " +
 				"Money is a decimal number of US dollars, at most as fine as a nano-dollar (0.000000001)."},
@@ -46,12 +46,15 @@ func cmpVersion(v string) string {
 }
 
 func (a *api) operation(rt route, problemSchema *huma.Schema) *huma.Operation {
-	op := &huma.Operation{OperationID: rt.id, Method: rt.method, Path: rt.path, Summary: rt.summary, Tags: []string{rt.group},
+	op := &huma.Operation{OperationID: rt.id, Method: rt.method, Path: strings.ReplaceAll(rt.path, "...}", "}"), Summary: rt.summary, Tags: []string{rt.group},
 		Responses: map[string]*huma.Response{}}
 	for part := range strings.SplitSeq(rt.path, "/") {
 		if name, ok := strings.CutPrefix(part, "{"); ok {
-			op.Parameters = append(op.Parameters, &huma.Param{Name: strings.TrimSuffix(name, "}"), In: "path", Required: true,
-				Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"}})
+			p := &huma.Param{Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"}}
+			if whole, rest := strings.CutSuffix(p.Name, "..."); rest {
+				p.Name, p.Schema.Format, p.Description = whole, "", "May hold slashes."
+			}
+			op.Parameters = append(op.Parameters, p)
 		}
 	}
 	op.Parameters = append(op.Parameters, a.queryParams(rt.query)...)

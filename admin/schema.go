@@ -49,7 +49,7 @@ const (
 	formatLimit = "limit" // an integer that limits something
 )
 
-const noLimitHint = "(omit it or send null for no limit, set `revoked` to stop the key)"
+const noLimitHint = "(omit it or send null for no limit, set `revoked` to stop it)"
 
 // usd is money on the wire: a JSON number of dollars, exact.
 type usd gateway.NanoUSD
@@ -129,6 +129,9 @@ func (v *validator) check(s *huma.Schema, value any, pointer string) any {
 			v.money(n.String(), pointer)
 			return value
 		}
+		if s.Format == formatPrice {
+			return value
+		}
 		return v.integer(s, n.String(), pointer)
 	}
 	return value
@@ -143,6 +146,10 @@ func (v *validator) object(s *huma.Schema, o map[string]any, pointer string) any
 			o[name] = v.check(property, o[name], at)
 		case s.AdditionalProperties == false:
 			v.fail(at, "unknown field")
+		default:
+			if each, ok := s.AdditionalProperties.(*huma.Schema); ok {
+				o[name] = v.check(each, o[name], at)
+			}
 		}
 	}
 	for _, name := range s.Required {

@@ -57,6 +57,8 @@ func (a *api) standingRoutes() []route {
 	return []route{
 		{method: http.MethodGet, path: "/api/reporting/keys/{keyId}", id: "getKeyStanding", summary: "What a key spent and how its limits stand now", group: group,
 			answer: reflect.TypeFor[standingAnswer](), statuses: []int{404}, handle: a.getKeyStanding},
+		{method: http.MethodGet, path: "/api/reporting/users/{id}", id: "getUserStanding", summary: "What a user spent and how its limits stand now", group: group,
+			answer: reflect.TypeFor[standingAnswer](), statuses: []int{404}, handle: a.getUserStanding},
 		{method: http.MethodGet, path: "/api/reporting/ledger", id: "verifyLedger", summary: "Compare the counters of money with the sums of the events", group: group,
 			access: readingWhole, answer: reflect.TypeFor[ledgerAnswer](), statuses: []int{404}, handle: a.verifyLedger},
 	}
@@ -68,6 +70,14 @@ func (a *api) getKeyStanding(ctx context.Context, c *call) (any, error) {
 		return nil, err
 	}
 	return a.standing(ctx, k.ID, limit.Account{ID: gateway.KeyAccount(k.ID), Label: "key", Limits: k.Limits()})
+}
+
+func (a *api) getUserStanding(ctx context.Context, c *call) (any, error) {
+	u, err := c.user(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.standing(ctx, u.ID, limit.Account{ID: gateway.UserAccount(u.ID), Label: "user", Limits: u.Limits()})
 }
 
 func (a *api) standing(ctx context.Context, id string, account limit.Account) (any, error) {

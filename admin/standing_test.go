@@ -37,6 +37,11 @@ func TestKeyStanding(t *testing.T) {
 	if asked.ID != gateway.KeyAccount(id) || asked.Limits.CostLimit != 5*gateway.USD || asked.Limits.RateLimitUnit != gateway.Minute {
 		t.Errorf("asked for %+v", asked)
 	}
+	user := f.user(`"costLimitInUsd":2,"costLimitInUsdOverTime":1,"costLimitInUsdUnit":"d","rateLimitOverTime":10,"rateLimitUnit":"m"`).str("id")
+	if a := f.do(http.MethodGet, "/api/reporting/users/"+user, ""); a.status != http.StatusOK || a.str("id") != user ||
+		asked.ID != gateway.UserAccount(user) || asked.Limits.CostLimit != 2*gateway.USD {
+		t.Errorf("a user: %d %s, asked for %+v", a.status, a.text, asked)
+	}
 	if a := f.do(http.MethodGet, "/api/reporting/keys/"+"00000000-0000-4000-8000-000000000000", ""); a.status != http.StatusNotFound {
 		t.Errorf("a key that is not there: %d", a.status)
 	}

@@ -1,5 +1,5 @@
 // Package controlplane distributes what the store holds: clusters to Envoy by
-// delta ADS, keys and provider settings to processors by the config stream.
+// delta ADS, keys, users and provider settings to processors by the config stream.
 //
 // Everything goes through one sync, which brings all receivers from one revision
 // of the store to a later one, in the order that keeps requests working: new
@@ -46,6 +46,11 @@ type Options struct {
 	// PollInterval is how often the store is asked for changes that no
 	// notification told of; 1 s if 0.
 	PollInterval time.Duration
+	// StaleAfter is how long a processor without a config stream serves what it
+	// knows, and is named as one that did not acknowledge; 1h if 0.
+	StaleAfter time.Duration
+	// LockCounting is the config stream's, see configserver.Options.
+	LockCounting func(ctx context.Context) (release func(), err error)
 }
 
 const (
@@ -109,10 +114,12 @@ func New(o Options) (*ControlPlane, error) {
 		return nil, err
 	}
 	return &ControlPlane{
-		o:       o,
-		hosts:   newHosts(allowed, o.Resolver, o.Logger),
-		ads:     ads.NewServer(o.Logger),
-		config:  configserver.New(o.Store, o.Keyring, o.Logger),
+		o:     o,
+		hosts: newHosts(allowed, o.Resolver, o.Logger),
+		ads:   ads.NewServer(o.Logger),
+		config: configserver.New(configserver.Options{
+			Store: o.Store, Keyring: o.Keyring, StaleAfter: o.StaleAfter, LockCounting: o.LockCounting,
+		}, o.Logger),
 		syncing: make(chan struct{}, 1),
 		applied: -1,
 	}, nil
@@ -129,6 +136,16 @@ func (c *ControlPlane) XDSStatus() ads.Status { return c.ads.Status() }
 
 // CheckURL says why raw may not be a setting's url: nil when it may.
 func (c *ControlPlane) CheckURL(raw string) error { return c.hosts.check(raw) }
+
+// NewURLCheck is CheckURL for a process that runs no control plane. allowUpstream
+// is as in Options, and must be the same as theirs.
+func NewURLCheck(allowUpstream []string, r Resolver, logger *slog.Logger) (func(raw string) error, error) {
+	allowed, err := parseAllowed(allowUpstream)
+	if err != nil {
+		return nil, err
+	}
+	return newHosts(allowed, r, logger).check, nil
+}
 
 // Run publishes the store's state and follows its changes until ctx ends.
 func (c *ControlPlane) Run(ctx context.Context) error {

@@ -50,6 +50,10 @@ type BootstrapConfig struct {
 	XDSSocket       string // Unix socket of the control plane
 	ProcessorSocket string // Unix socket of the ext_proc server
 	MaxConnections  int64  // downstream connections over all listeners; 0 means 20,000
+
+	// host:port instead of a socket, reached by TLS.
+	XDSAddress, ProcessorAddress string
+	TLS                          MutualTLS
 }
 
 // Bootstrap returns the configuration that Envoy starts with, as JSON. The same
@@ -60,23 +64,15 @@ func Bootstrap(c BootstrapConfig) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("envoy bootstrap: %w", err)
 	}
-	http2, err := anypb.New(&httpv3.HttpProtocolOptions{
-		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{
-			ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
-				ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
-					// A peer that is stopped, not dead, answers no ping. Its streams are
-					// cut then; Envoy's timers do not see it while a provider talks.
-					Http2ProtocolOptions: &corev3.Http2ProtocolOptions{ConnectionKeepalive: &corev3.KeepaliveSettings{
-						Interval: durationpb.New(pingInterval), Timeout: durationpb.New(pingTimeout),
-					}},
-				},
-			},
-		},
-	})
+	overload, err := overloadManager(c.MaxConnections)
 	if err != nil {
 		return nil, fmt.Errorf("envoy bootstrap: %w", err)
 	}
-	overload, err := overloadManager(c.MaxConnections)
+	xds, err := c.xdsCluster()
+	if err != nil {
+		return nil, fmt.Errorf("envoy bootstrap: %w", err)
+	}
+	processor, err := c.processorCluster()
 	if err != nil {
 		return nil, fmt.Errorf("envoy bootstrap: %w", err)
 	}
@@ -92,11 +88,8 @@ func Bootstrap(c BootstrapConfig) ([]byte, error) {
 			IgnoreGlobalConnLimit: true,
 		},
 		DynamicResources: dynamicResources(),
-		StaticResources: &bootstrapv3.Bootstrap_StaticResources{Clusters: []*clusterv3.Cluster{
-			xdsCluster(c.XDSSocket, http2),
-			processorCluster(c.ProcessorSocket, http2),
-		}},
-		OverloadManager: overload,
+		StaticResources:  &bootstrapv3.Bootstrap_StaticResources{Clusters: []*clusterv3.Cluster{xds, processor}},
+		OverloadManager:  overload,
 		// The attempts of failover routes go through a listener inside of Envoy.
 		BootstrapExtensions: []*corev3.TypedExtensionConfig{{
 			Name: "envoy.bootstrap.internal_listener", TypedConfig: internal,
@@ -122,7 +115,12 @@ func (c BootstrapConfig) validate() (netip.AddrPort, error) {
 	} else if !admin.Addr().IsLoopback() {
 		faults = append(faults, fmt.Errorf("admin address %s is not a loopback address", admin))
 	}
-	for _, path := range []string{c.XDSSocket, c.ProcessorSocket} {
+	for _, server := range [][2]string{{c.XDSSocket, c.XDSAddress}, {c.ProcessorSocket, c.ProcessorAddress}} {
+		path, hostPort := server[0], server[1]
+		if hostPort != "" && path == "" {
+			faults = append(faults, c.TLS.validate())
+			continue
+		}
 		if path == "" || len(path) > maxSocketPath {
 			faults = append(faults, fmt.Errorf("socket path %q must have 1 to %d bytes", path, maxSocketPath))
 		}
@@ -153,23 +151,33 @@ func dynamicResources() *bootstrapv3.Bootstrap_DynamicResources {
 	}
 }
 
-func xdsCluster(socket string, http2 *anypb.Any) *clusterv3.Cluster {
-	return pipeCluster(XDSCluster, socket, http2)
+func (c BootstrapConfig) xdsCluster() (*clusterv3.Cluster, error) {
+	if c.XDSAddress != "" {
+		return tcpCluster(XDSCluster, c.XDSAddress, c.TLS)
+	}
+	return pipeCluster(XDSCluster, c.XDSSocket)
 }
 
-func processorCluster(socket string, http2 *anypb.Any) *clusterv3.Cluster {
-	c := pipeCluster(ProcessorCluster, socket, http2)
+func (c BootstrapConfig) processorCluster() (cluster *clusterv3.Cluster, err error) {
+	if c.ProcessorAddress != "" {
+		cluster, err = tcpCluster(ProcessorCluster, c.ProcessorAddress, c.TLS)
+	} else {
+		cluster, err = pipeCluster(ProcessorCluster, c.ProcessorSocket)
+	}
+	if err != nil {
+		return nil, err
+	}
 	// One stream per request in flight: Envoy's default of 1,024 would answer
 	// 503 long before the processor is busy. The connection cap is the bound.
 	limit := wrapperspb.UInt32(100_000)
-	c.CircuitBreakers = &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
+	cluster.CircuitBreakers = &clusterv3.CircuitBreakers{Thresholds: []*clusterv3.CircuitBreakers_Thresholds{{
 		MaxConnections:     limit,
 		MaxPendingRequests: limit,
 		MaxRequests:        limit,
 		MaxRetries:         wrapperspb.UInt32(1_000),
 	}}}
 	halfSecond := durationpb.New(500 * time.Millisecond)
-	c.HealthChecks = []*corev3.HealthCheck{{
+	cluster.HealthChecks = []*corev3.HealthCheck{{
 		Timeout:            halfSecond,
 		Interval:           halfSecond,
 		NoTrafficInterval:  halfSecond,
@@ -177,11 +185,31 @@ func processorCluster(socket string, http2 *anypb.Any) *clusterv3.Cluster {
 		HealthyThreshold:   wrapperspb.UInt32(1),
 		HealthChecker:      &corev3.HealthCheck_GrpcHealthCheck_{GrpcHealthCheck: &corev3.HealthCheck_GrpcHealthCheck{}},
 	}}
-	return c
+	return cluster, nil
 }
 
-func pipeCluster(name, socket string, http2 *anypb.Any) *clusterv3.Cluster {
+func pipeCluster(name, socket string) (*clusterv3.Cluster, error) {
 	address := &corev3.Address{Address: &corev3.Address_Pipe{Pipe: &corev3.Pipe{Path: socket}}}
+	return staticCluster(name, address)
+}
+
+func staticCluster(name string, address *corev3.Address) (*clusterv3.Cluster, error) {
+	http2, err := anypb.New(&httpv3.HttpProtocolOptions{
+		UpstreamProtocolOptions: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{
+			ExplicitHttpConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
+				ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
+					// A peer that is stopped, not dead, answers no ping. Its streams are
+					// cut then; Envoy's timers do not see it while a provider talks.
+					Http2ProtocolOptions: &corev3.Http2ProtocolOptions{ConnectionKeepalive: &corev3.KeepaliveSettings{
+						Interval: durationpb.New(pingInterval), Timeout: durationpb.New(pingTimeout),
+					}},
+				},
+			},
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
 	return &clusterv3.Cluster{
 		Name:                 name,
 		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STATIC},
@@ -195,7 +223,7 @@ func pipeCluster(name, socket string, http2 *anypb.Any) *clusterv3.Cluster {
 		TypedExtensionProtocolOptions: map[string]*anypb.Any{
 			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2,
 		},
-	}
+	}, nil
 }
 
 func overloadManager(connections int64) (*overloadv3.OverloadManager, error) {

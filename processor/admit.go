@@ -75,17 +75,29 @@ func (x *exchange) admit(endOfStream bool) *refusal {
 	case !pathAllowed(x.key.AllowedPaths, x.in.method, x.in.path):
 		return &refusal{http.StatusForbidden, "path_not_allowed", "this key may not call " + x.in.method + " " + x.in.path, "", 0, nil}
 	}
+	if r := x.in.checkOwn(); r != nil {
+		return r
+	}
+	if r := x.matchUsers(); r != nil { // of the header: before any upload
+		return r
+	}
 	x.settings = x.fitting()
 	if len(x.settings) == 0 {
 		return &refusal{http.StatusForbidden, "provider_not_allowed", "this key has no provider setting for " + m.Provider.Name, "", 0, nil}
 	}
-	if err := x.s.o.Limiter.Exhausted(x.ctx, x.accounts, m.Endpoint.Meter != provider.MeterNone); err != nil {
+	if err := x.s.o.Limiter.Exhausted(x.ctx, x.accounts, x.needsMoney()); err != nil {
 		return limitRefusal(err)
 	}
-	if r := x.in.checkOwn(); r != nil {
+	if r := x.checkContent(endOfStream); r != nil || m.Endpoint.Body != provider.NoBody {
 		return r
 	}
-	return x.checkContent(endOfStream)
+	return x.checkUser() // no body will name one
+}
+
+// needsMoney reports whether the call is refused when no money is left, before
+// its model is known: not if that may be one that costs nothing.
+func (x *exchange) needsMoney() bool {
+	return x.match.Endpoint.Meter != provider.MeterNone && !x.s.o.Prices.AnyFree(x.match.Provider.Name)
 }
 
 func (x *exchange) authenticate() *refusal {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
+	"github.com/bricks-gateway/bricks/internal/pricing"
 )
 
 // actionRetried marks the event of an attempt that failed but was billed: the
@@ -26,8 +27,11 @@ func (a *attempt) payFailure() bool {
 		return true
 	}
 	e := a.failureEvent()
-	if price, ok := a.s.o.Prices.Lookup(e.Provider, e.Model()); ok {
-		e.PriceStatus, e.Cost = gateway.Priced, price.Cost(e.Usage)
+	found, ok := a.s.o.Prices.PriceAt(pricing.Query{
+		At: e.CreatedAt, SettingID: e.SettingID, Provider: e.Provider, Models: pricing.Names(a.setting.Params, e.ResponseModel, e.RequestModel),
+	})
+	if ok {
+		e.PriceStatus, e.Cost = gateway.Priced, found.Price.Cost(e.Usage, a.call.terms())
 	}
 	accounts, others := moneyAccounts(a.ticket.Accounts)
 	if len(accounts) > 0 && e.PriceStatus != gateway.Priced {

@@ -51,7 +51,7 @@ func processAttempt(s *processor.Server, e *envoy) {
 // attempt runs one attempt on a processor that has never seen the request.
 func attempt(w *world, ticket, number string, messages ...*extprocv3.ProcessingRequest) []*extprocv3.ProcessingResponse {
 	s := processor.New(processor.Options{
-		Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.Default(), Logger: slog.New(slog.DiscardHandler),
+		Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler),
 	})
 	defer s.Close()
 	first := requestHeaders(false, ":method", "POST", ":path", "/api/route/r", "x-bricks-ticket", ticket, "x-envoy-attempt-count", number)
@@ -188,7 +188,7 @@ func TestAttemptsBodiesAreBoundedWithAllOthers(t *testing.T) {
 	w := routeWorld()
 	ticket := ticketOf(t, w)
 	s := processor.New(processor.Options{
-		Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.Default(), Logger: slog.New(slog.DiscardHandler), MaxBodies: 100,
+		Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler), MaxBodies: 100,
 	})
 	defer s.Close()
 	for length, want := range map[string]int{"101": 503, "40": 0, "60": 0} {

@@ -30,7 +30,7 @@ func (b *blocked) Recv() (*extprocv3.ProcessingRequest, error) {
 func TestLargeBodiesAreBoundedTogether(t *testing.T) {
 	w := newWorld()
 	s := processor.New(processor.Options{
-		Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.Default(), Logger: slog.New(slog.DiscardHandler),
+		Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler),
 		MaxBodies: 10_000,
 	})
 	defer s.Close()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/jsonscan"
 	"github.com/bricks-gateway/bricks/internal/provider"
+	"github.com/bricks-gateway/bricks/internal/token"
 )
 
 // call is what the gateway reads of a request's JSON body.
@@ -20,11 +21,14 @@ type call struct {
 	floor   int64             // a smaller maximum would be no good: what is set aside for thinking
 	factor  int64             // how many outputs of that size are asked for, at least 1
 	size    int64             // of the body, in bytes
-	opaque  bool              // holds input whose size the body does not show: images, files, audio
+	opaque  bool              // input may be more than text
+	body    []byte            // as it came; nil once it is forwarded, if it is large
 
 	streamOptions jsonscan.Member
 	includeUsage  jsonscan.Member // of stream_options
 	usageAsked    bool            // the client itself asked for usage in the stream
+
+	billing
 }
 
 const maxOutput = math.MaxInt32
@@ -51,6 +55,7 @@ func readCall(body []byte, e *provider.Endpoint) (call, *refusal) {
 	if c.model == "" {
 		return c, invalid("model is required", "model")
 	}
+	c.body = body
 	c.opaque = holdsMedia(body)
 	return c, nil
 }
@@ -90,6 +95,7 @@ func (c *call) readMember(m jsonscan.Member, e *provider.Endpoint, fail func(par
 		}
 	default:
 		c.readBounds(m, e, fail)
+		c.readBilling(m, e, fail)
 	}
 }
 
@@ -125,14 +131,29 @@ func (c *call) readBounds(m jsonscan.Member, e *provider.Endpoint, fail func(par
 	}
 }
 
-// estimatedInput guesses the input's tokens where nobody reports them: one for
-// every four bytes of the body.
-func (c *call) estimatedInput() int64 { return (c.size + 3) / 4 }
+// maxKept is how large a body may be to be kept until the answer's end, in case
+// the provider does not report usage.
+const maxKept = 64 << 10
 
-// holdsMedia reports whether the body may refer to input that it does not
-// spell out. It looks for the part types' names anywhere, and takes an escaped
-// letter, which honest encoders do not write, as a hidden name: a false alarm
-// only reserves more.
+// forget lets go of a large body.
+func (c *call) forget() {
+	if c.size > maxKept {
+		c.body = nil
+	}
+}
+
+// estimatedInput counts the input's tokens where nobody reports them; of a body
+// that is not kept, one for every four bytes.
+func (c *call) estimatedInput(provider string) int64 {
+	if c.body == nil {
+		return (c.size + 3) / 4
+	}
+	return token.Input(provider, c.model, c.body).Tokens
+}
+
+// holdsMedia reports whether input may be more than text. It looks for the part
+// types' names anywhere, and takes an escaped letter, which honest encoders do
+// not write, as a hidden name: a false alarm only reserves more.
 func holdsMedia(body []byte) bool {
 	for _, part := range [...]string{
 		"image_url", "input_image", `"image"`, "input_audio", "input_file", `"file"`, `"document"`, "file_id", `\u005f`, `\u005F`, `\u006`, `\u007`,

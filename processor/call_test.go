@@ -51,14 +51,6 @@ func TestReadCallReads(t *testing.T) {
 	if c.model != "gpt-4o" || !c.stream || c.maximum != 7 || c.factor != 3 || c.user != "u" {
 		t.Errorf("read %+v", c)
 	}
-	c, _ = readCall([]byte(`{"model":"m","messages":[{"content":"\u00e9 image"}]}`), chatEndpoint(t))
-	if c.opaque {
-		t.Error("plain text counts as an image")
-	}
-	c, _ = readCall([]byte(`{"model":"m","messages":[{"content":[{"type":"im\u0061ge_url"}]}]}`), chatEndpoint(t))
-	if !c.opaque {
-		t.Error("an escaped part type hid an image")
-	}
 }
 
 func TestWithUsageChangesNothingElse(t *testing.T) {

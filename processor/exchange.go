@@ -42,6 +42,8 @@ type exchange struct {
 	match    provider.Match
 	key      *gateway.Key
 	accounts []limit.Account        // that the request is charged to, the key's first
+	users    []*gateway.User        // that match
+	matched  bool                   // users is known
 	settings []*configcache.Setting // of the provider, in the key's order
 	setting  *configcache.Setting
 	expected int64 // bytes of the body that room is held for

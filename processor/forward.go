@@ -63,7 +63,7 @@ func (x *exchange) checkUser() *refusal {
 	if x.key.RequireUser && x.event.UserID == "" {
 		return invalid("this key requires a user: send the body's user field (metadata.user_id on Anthropic) or header x-user-id", "user")
 	}
-	return nil
+	return x.matchUsers()
 }
 
 // fitting are the key's settings for the called provider.
@@ -83,7 +83,7 @@ func (x *exchange) chooseModel() *refusal {
 	if allows(x.key.AllowedModels) {
 		x.settings = slices.DeleteFunc(x.settings, func(s *configcache.Setting) bool { return !allows(s.AllowedModels) })
 		if len(x.settings) > 0 {
-			return nil
+			return x.checkUserModel()
 		}
 	}
 	return &refusal{http.StatusForbidden, "model_not_allowed", "this key may not use model " + clip(x.call.model), "model", 0, nil}
@@ -123,6 +123,7 @@ func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 		return x.refuse(unavailable("the gateway cannot record this request"))
 	}
 	x.phase = phaseForwarded
+	defer x.call.forget()
 	common := &extprocv3.CommonResponse{HeaderMutation: x.upstreamHeaders(), ClearRouteCache: true}
 	if body == nil {
 		return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestHeaders{

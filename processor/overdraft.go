@@ -49,7 +49,7 @@ func (x *exchange) cutShort() []byte {
 	x.s.metrics.cut.Inc()
 	x.event.RefusalCode = "insufficient_quota"
 	if x.match.Provider.Errors == provider.AnthropicErrors {
-		return []byte("event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"max_tokens\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":" + strconv.FormatInt(x.answer.written.tokens(), 10) + "}}\n\n" +
+		return []byte("event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"max_tokens\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":" + strconv.FormatInt(x.answer.wrote(x.event.RequestModel), 10) + "}}\n\n" +
 			"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n")
 	}
 	end, err := json.Marshal(chunk{

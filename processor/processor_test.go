@@ -30,6 +30,8 @@ type world struct {
 	routes    map[string]*gateway.Route
 	keyErr    error
 	intentErr error
+	users     map[string][]*gateway.User // by name
+	userErr   error
 
 	mu      sync.Mutex
 	intents []gateway.Event
@@ -60,6 +62,10 @@ func (w *world) Route(path string) (*gateway.Route, error) {
 }
 
 func (w *world) TicketKey() []byte { return []byte("ticket key") }
+
+func (w *world) Users(_ context.Context, _ *gateway.Key, name string) ([]*gateway.User, error) {
+	return w.users[name], w.userErr
+}
 
 func (w *world) Intent(e *gateway.Event) error {
 	w.mu.Lock()
@@ -187,7 +193,7 @@ func responseBody(end bool, body string) *extprocv3.ProcessingRequest {
 
 func process(w *world, end error, messages ...*extprocv3.ProcessingRequest) ([]*extprocv3.ProcessingResponse, error) {
 	s := processor.New(processor.Options{
-		Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.Default(), Logger: slog.New(slog.DiscardHandler),
+		Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler),
 	})
 	e := &envoy{messages: messages, end: end}
 	err := s.Process(e)
@@ -312,9 +318,10 @@ func TestAnUnknownPriceIsRefusedOnALimitedKey(t *testing.T) {
 
 func TestEventsOfHowAnAnswerEnded(t *testing.T) {
 	sse := responseHeaders(":status", "200", "content-type", "text/event-stream")
-	chunk := "data: {\"model\":\"gpt-4o\",\"choices\":[{}]}\n\n"
+	// One piece of two tokens.
+	chunk := "data: {\"model\":\"gpt-4o\",\"choices\":[{\"delta\":{\"content\":\" two words\"}}]}\n\n"
 	usage := "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":19,\"completion_tokens\":10}}\n\n"
-	stream := `{"model":"gpt-4o","stream":true,"messages":[]}` // 46 bytes: 12 tokens estimated
+	stream := `{"model":"gpt-4o","stream":true,"messages":[]}` // no message: 3 tokens of framing, 4 of margin
 	tests := []struct {
 		name     string
 		end      error
@@ -328,20 +335,20 @@ func TestEventsOfHowAnAnswerEnded(t *testing.T) {
 		{"a stream to its end", context.Canceled, []*extprocv3.ProcessingRequest{
 			chatHeaders(), requestBody(stream), sse, responseBody(false, chunk+usage), responseBody(true, "data: [DONE]\n\n"),
 		}, gateway.Event{Status: 200, Cost: 147_500, Usage: gateway.Usage{InputTokens: 19, OutputTokens: 10}}},
-		{"the client left after two events: 12 x 2500 + 2 x 10000", io.EOF, []*extprocv3.ProcessingRequest{
+		{"the client left after two events: 7 x 2500 + 4 tokens x 10000", io.EOF, []*extprocv3.ProcessingRequest{
 			chatHeaders(), requestBody(stream), sse, responseBody(false, chunk), responseBody(false, chunk),
-		}, gateway.Event{Status: 499, Cost: 50_000, Estimated: true, Incomplete: true, Usage: gateway.Usage{InputTokens: 12, OutputTokens: 2}}},
+		}, gateway.Event{Status: 499, Cost: 57_500, Estimated: true, Incomplete: true, Usage: gateway.Usage{InputTokens: 7, OutputTokens: 4}}},
 		{"the provider broke off after one event", context.Canceled, []*extprocv3.ProcessingRequest{
 			chatHeaders(), requestBody(stream), sse, responseBody(false, chunk),
-		}, gateway.Event{Status: 200, Cost: 40_000, Estimated: true, Incomplete: true, Usage: gateway.Usage{InputTokens: 12, OutputTokens: 1}}},
+		}, gateway.Event{Status: 200, Cost: 37_500, Estimated: true, Incomplete: true, Usage: gateway.Usage{InputTokens: 7, OutputTokens: 2}}},
 		{"a stream without usage", io.EOF, []*extprocv3.ProcessingRequest{
 			chatHeaders(), requestBody(stream), sse, responseBody(false, chunk), responseBody(true, "data: [DONE]\n\n"),
-		}, gateway.Event{Status: 200, Cost: 40_000, Estimated: true, Usage: gateway.Usage{InputTokens: 12, OutputTokens: 1}}},
+		}, gateway.Event{Status: 200, Cost: 37_500, Estimated: true, Usage: gateway.Usage{InputTokens: 7, OutputTokens: 2}}},
 		{"refused by the provider", io.EOF, []*extprocv3.ProcessingRequest{
 			chatHeaders(), requestBody(chat), responseHeaders(":status", "429", "content-type", "application/json"), responseBody(true, `{"error":{}}`),
 		}, gateway.Event{Status: 429}},
-		{"no answer at all: 32 bytes are 8 tokens at 2500", io.EOF, []*extprocv3.ProcessingRequest{chatHeaders(), requestBody(chat)},
-			gateway.Event{Status: 499, Cost: 20_000, Estimated: true, Incomplete: true, Usage: gateway.Usage{InputTokens: 8}}},
+		{"no answer at all: 7 tokens at 2500", io.EOF, []*extprocv3.ProcessingRequest{chatHeaders(), requestBody(chat)},
+			gateway.Event{Status: 499, Cost: 17_500, Estimated: true, Incomplete: true, Usage: gateway.Usage{InputTokens: 7}}},
 		{"the client left right after the end marker", io.EOF, []*extprocv3.ProcessingRequest{
 			chatHeaders(), requestBody(stream), sse, responseBody(false, chunk+usage+"data: [DONE]\n\n"),
 		}, gateway.Event{Status: 200, Cost: 147_500, Usage: gateway.Usage{InputTokens: 19, OutputTokens: 10}}},
@@ -378,7 +385,7 @@ func TestAProvidersRefusalOfTheCredentialIsReplaced(t *testing.T) {
 func TestRefusalsShareEventsAboveTenASecond(t *testing.T) {
 	w := newWorld()
 	w.limiter = &freeLimiter{exhausted: &limit.Refusal{Code: "rate_limit_exceeded", Message: "slow down", RetryAfter: time.Second}}
-	s := processor.New(processor.Options{Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.Default(), Logger: slog.New(slog.DiscardHandler)})
+	s := processor.New(processor.Options{Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler)})
 	const requests = 300
 	for range requests {
 		if err := s.Process(&envoy{messages: []*extprocv3.ProcessingRequest{chatHeaders()}, end: io.EOF}); err != nil {
@@ -437,7 +444,7 @@ func TestARequestTimeoutDoesNotOutliveTheExchange(t *testing.T) {
 		}}}
 		c.ctx, c.cancel = context.WithCancel(context.Background())
 		s := processor.New(processor.Options{
-			Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.Default(), Logger: slog.New(slog.DiscardHandler), Timeout: time.Hour,
+			Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler), Timeout: time.Hour,
 		})
 		if err := s.Process(c); err != nil {
 			t.Fatal(err)

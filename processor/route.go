@@ -13,6 +13,7 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/jsonscan"
+	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/internal/provider"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
@@ -27,6 +28,7 @@ type routeStep struct {
 	match    provider.Match
 	settings []*configcache.Setting
 	setting  *configcache.Setting
+	price    *pricing.Price // nil: nobody knows it
 	quote    quote
 	lowered  int64
 }

@@ -3,31 +3,38 @@ package processor
 import (
 	"net/http"
 
+	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/internal/provider"
 )
 
-// quoteSteps bounds what each step can cost and makes the dearest the request's
-// quote. Only one step's answer is paid for at the end, so the dearest bounds
-// them all; what a failed attempt was billed is charged apart (attempt_paid.go).
-func (x *exchange) quoteSteps() *refusal {
-	r := x.keepSteps(func(s *routeStep) *refusal {
-		x.quote = quote{bounded: true}
+// quoteSteps bounds what each step can cost, makes the dearest the request's
+// quote and returns its price. Only one step's answer is paid for at the end, so
+// the dearest bounds them all; what a failed attempt was billed is charged apart
+// (attempt_paid.go).
+func (x *exchange) quoteSteps() (*pricing.Price, *refusal) {
+	r := x.keepSteps(func(s *routeStep) (r *refusal) {
+		s.quote = quote{bounded: true}
 		if s.match.Endpoint.Meter != provider.MeterNone {
-			if r := x.makeQuote(); r != nil {
+			if s.price, r = x.quotedPrice(); r != nil {
 				return r
 			}
 		}
-		if x.moneyLimited() && !x.quote.bounded && !x.key.AllowUnbounded {
+		if !x.moneyLimited() { // counting tokens is for those who need it
+			return nil
+		}
+		if s.price != nil {
+			s.quote = makeQuote(&x.call, s.price, s.match)
+		}
+		if !s.quote.bounded && !x.key.AllowUnbounded {
 			return &refusal{
 				http.StatusForbidden, "cost_not_boundable",
-				"what this request could cost cannot be bounded, and this key has a cost limit", "", 0, nil,
+				"what this request could cost cannot be bounded, and a cost limit applies to it", "", 0, nil,
 			}
 		}
-		s.quote = x.quote
 		return nil
 	})
 	if r != nil {
-		return r
+		return nil, r
 	}
 	dearest := x.steps[0]
 	for _, s := range x.steps {
@@ -36,7 +43,7 @@ func (x *exchange) quoteSteps() *refusal {
 		}
 	}
 	x.at(dearest)
-	return nil
+	return dearest.price, nil
 }
 
 // lowerSteps brings every step's output down to what was granted, and drops the
@@ -46,11 +53,8 @@ func (x *exchange) lowerSteps() {
 		return
 	}
 	if x.moneyLimited() {
-		counted, granted := x.quote.counted, x.event.Cost
+		granted := x.event.Cost
 		_ = x.keepSteps(func(s *routeStep) *refusal {
-			if counted {
-				s.quote.count(&x.call)
-			}
 			q := &s.quote
 			if !q.assumed && q.cost(q.output) <= granted {
 				return nil

@@ -24,11 +24,11 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
-	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
 
-// Config answers who a key is and where its settings lead.
+// Config answers who a key is, where its settings lead, and which users bind an
+// end user of it.
 type Config interface {
 	Key(ctx context.Context, digest configcache.Digest) (*gateway.Key, error)
 	Setting(id string) (*configcache.Setting, bool)
@@ -36,6 +36,7 @@ type Config interface {
 	Route(path string) (*gateway.Route, error)
 	// TicketKey signs what a request hands to its attempts; nil: not known yet.
 	TicketKey() []byte
+	Users(ctx context.Context, key *gateway.Key, name string) ([]*gateway.User, error)
 }
 
 // Spool keeps events. Both methods return once the record survives a crash of
@@ -50,10 +51,12 @@ type Options struct {
 	Config  Config
 	Spool   Spool
 	Limiter limit.Limiter
-	Prices  *pricing.Table
+	Prices  Prices
 	Logger  *slog.Logger
 	// Registerer takes the server's metrics; none are kept if nil.
 	Registerer prometheus.Registerer
+	// DefaultUser bounds each end user of a key that no user object matches.
+	DefaultUser gateway.Limits
 	// Strict: bodies are never stored, whatever a key says.
 	Strict bool
 	// Timeout bounds the time to an answer's first byte; 600s if 0.

@@ -94,40 +94,34 @@ func (x *exchange) price() {
 	case !a.reading.HasCost || a.reading.Invalid || (a.sse && !a.marked):
 		x.estimate()
 	}
-	price, ok := x.s.o.Prices.Lookup(e.Provider, e.Model())
-	if !ok {
-		price, ok = x.s.o.Prices.Lookup(e.Provider, e.RequestModel)
-	}
-	if !ok {
-		e.PriceStatus = gateway.Unpriced
-		return
-	}
-	e.PriceStatus = gateway.Priced
-	e.Cost = max(e.Cost, price.Cost(e.Usage))
+	x.setPrice()
 }
 
-// estimate replaces missing usage by a documented guess: a token for every four
-// bytes of the request and of a JSON answer, and for a stream what was written.
+// estimate replaces missing usage by our own count.
 func (x *exchange) estimate() {
 	a, u := &x.answer, &x.event.Usage
 	x.event.Estimated = true
 	if u.InputTokens == 0 {
-		u.InputTokens = x.call.estimatedInput()
+		u.InputTokens = x.call.estimatedInput(x.match.Provider.Name)
 	}
 	if a.sse {
-		u.OutputTokens = max(u.OutputTokens, a.wrote())
+		u.OutputTokens = max(u.OutputTokens, a.wrote(x.event.Model()))
 	} else if u.OutputTokens == 0 && x.match.Endpoint.Operation != "embeddings" {
-		u.OutputTokens = (a.size + 3) / 4
+		a.written.read(a.body)
+		u.OutputTokens = a.wrote(x.event.Model())
 	}
 }
 
-// wrote is our count of a stream's output. Of events whose text we cannot find
-// each counts as one token.
-func (a *answer) wrote() int64 {
-	if a.written.pieces == 0 {
+// wrote is our count of the output. Where no text is found, each event of a
+// stream counts as one token, and four bytes of another answer do.
+func (a *answer) wrote(model string) int64 {
+	switch {
+	case a.written.pieces > 0:
+		return a.written.tokens(model)
+	case a.sse:
 		return a.events
 	}
-	return a.written.tokens()
+	return (a.size + 3) / 4
 }
 
 // unforwarded records a request that ended before its credential was built:

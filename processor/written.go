@@ -1,6 +1,11 @@
 package processor
 
-import "github.com/bricks-gateway/bricks/internal/provider"
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/bricks-gateway/bricks/internal/provider"
+	"github.com/bricks-gateway/bricks/internal/token"
+)
 
 // written is what the model wrote in a stream, as it passes.
 type written struct {
@@ -22,7 +27,7 @@ func (w *written) read(data []byte) {
 	}
 	w.pieces++
 	w.size += int64(n)
-	if len(w.text) > maxWritten {
+	if before > 0 && len(w.text) > maxWritten {
 		w.text = w.text[:before]
 	}
 }
@@ -31,6 +36,16 @@ func (w *written) read(data []byte) {
 // is one or more, and tokens of more than eight bytes are rare.
 func (w *written) atLeast() int64 { return max(w.pieces, w.size/8) }
 
-// tokens is our count where the provider tells none: a token for every four
-// bytes, and one for every piece at least.
-func (w *written) tokens() int64 { return max(w.pieces, (w.size+3)/4) }
+// tokens is our count where the provider tells none. What passed maxWritten is
+// taken to be like what was kept.
+func (w *written) tokens(model string) int64 {
+	text, err := jsontext.AppendUnquote(nil, `"`+string(w.text)+`"`)
+	if err != nil {
+		return max(w.pieces, (w.size+3)/4)
+	}
+	n := token.Output(model, text)
+	if kept := int64(len(w.text)); kept > 0 && w.size > kept {
+		n = (n*w.size + kept - 1) / kept
+	}
+	return max(n, 1)
+}

@@ -11,12 +11,7 @@ import (
 // announce prints the ready line, the only line on standard output that is not
 // a log record, and a text for people on standard error.
 func (s *system) announce(stdout, stderr io.Writer) error {
-	line, err := json.Marshal(struct {
-		Event   string `json:"event"`
-		Admin   string `json:"admin"`
-		Proxy   string `json:"proxy"`
-		Metrics string `json:"metrics"`
-	}{"ready", s.adminAddress.String(), s.proxyAddress.String(), s.metricsAddress.String()})
+	line, err := json.Marshal(s.readyLine())
 	if err != nil {
 		return fmt.Errorf("write ready line: %w", err)
 	}
@@ -31,6 +26,26 @@ func (s *system) announce(stdout, stderr io.Writer) error {
 	return nil
 }
 
+// readyLine names what this process, and its Envoy, listen on.
+func (s *system) readyLine() any {
+	line := struct {
+		Event     string `json:"event"`
+		Role      string `json:"role,omitempty"`
+		Admin     string `json:"admin,omitempty"`
+		Proxy     string `json:"proxy,omitempty"`
+		Metrics   string `json:"metrics"`
+		Control   string `json:"control,omitempty"`
+		Processor string `json:"processor,omitempty"`
+	}{Event: "ready", Role: s.role, Metrics: s.metricsAddress.String(), Control: s.controlAddress, Processor: s.processorAddress}
+	if s.role == "" || s.role == "admin" {
+		line.Admin = s.adminAddress.String()
+	}
+	if s.role == "" || s.withEnvoy {
+		line.Proxy = s.proxyAddress.String()
+	}
+	return line
+}
+
 // warn says what is legal but should not go unnoticed.
 func (s *system) warn() {
 	for _, server := range []struct {
@@ -41,6 +56,9 @@ func (s *system) warn() {
 		{"admin", s.adminAddress, s.config.AdminTLSCert},
 		{"proxy", s.proxyAddress, s.config.ProxyTLSCert},
 	} {
+		if s.role != "" && s.role != server.name {
+			continue
+		}
 		if !server.address.Addr().IsLoopback() && server.cert == "" {
 			s.logger.Warn("keys cross the network in plain text: give a certificate, or keep TLS in front",
 				"server", server.name, "address", server.address.String())
@@ -52,6 +70,9 @@ func (s *system) warn() {
 }
 
 func (s *system) welcome() string {
+	if s.role != "" {
+		return s.roleWelcome()
+	}
 	adminURL := url(s.adminAddress, s.config.AdminTLSCert)
 	proxyURL := url(s.proxyAddress, s.config.ProxyTLSCert)
 	auth := ""
@@ -79,8 +100,20 @@ Bricks is ready.
 
 `, proxyURL, adminURL, reachable(s.metricsAddress), auth, who)
 	if !s.withEnvoy {
-		text += fmt.Sprintf("Start Envoy, as the same user, with: envoy --disable-hot-restart -c %s\n\n",
-			filepath.Join(s.runtimeDir, "bootstrap.json"))
+		text += s.startEnvoyHint()
+	}
+	return text
+}
+
+func (s *system) startEnvoyHint() string {
+	return fmt.Sprintf("Start Envoy, as the same user, with: envoy --disable-hot-restart -c %s\n\n",
+		filepath.Join(s.runtimeDir, "bootstrap.json"))
+}
+
+func (s *system) roleWelcome() string {
+	text := fmt.Sprintf("Bricks %s is ready.\n", s.role)
+	if s.role == "processor" && !s.withEnvoy {
+		text += s.startEnvoyHint()
 	}
 	return text
 }

@@ -10,10 +10,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	neturl "net/url"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/bricks-gateway/bricks/admin"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 )
 
@@ -27,13 +29,13 @@ type adminClient struct {
 }
 
 func newAdminClient(c config) (*adminClient, error) {
-	keys, err := c.adminKeys()
+	key, err := c.clientKey()
 	if err != nil {
 		return nil, err
 	}
-	var key gateway.Secret
-	if len(keys) > 0 {
-		key = keys[0].Key
+	u, err := neturl.Parse(c.AdminURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("--admin-url: %q is no http or https URL", c.AdminURL)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if c.AdminCA != "" {
@@ -49,8 +51,23 @@ func newAdminClient(c config) (*adminClient, error) {
 	}
 	return &adminClient{
 		url: strings.TrimRight(c.AdminURL, "/"), key: key,
-		client: &http.Client{Transport: transport, Timeout: 10 * time.Minute},
+		client: &http.Client{
+			Transport: transport, Timeout: 10 * time.Minute,
+			// The key must not follow a redirect to another host.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
 	}, nil
+}
+
+// clientKey is the admin key to call with: the first that may write everything.
+func (c *config) clientKey() (gateway.Secret, error) {
+	keys, err := c.adminKeys()
+	for _, k := range keys {
+		if k.Role == admin.RoleAdmin && len(k.Tags) == 0 {
+			return k.Key, err
+		}
+	}
+	return gateway.Secret{}, err
 }
 
 // call sends in (none if nil) and reads the answer into out. A refusal's error
@@ -91,7 +108,7 @@ func (c *adminClient) call(ctx context.Context, method, path string, in, out any
 		return fmt.Errorf("%s: %s (%s)", p.Title, p.Detail, resp.Status)
 	}
 	if err := json.Unmarshal(b, out); err != nil {
-		return fmt.Errorf("read the answer: %w", err)
+		return errors.New("--admin-url: what answers there is not the admin API")
 	}
 	return nil
 }

@@ -29,6 +29,15 @@ type config struct {
 	ProxyTLSCert string `env:"PROXY_TLS_CERT"`
 	ProxyTLSKey  string `env:"PROXY_TLS_KEY"`
 
+	ControlAddress   []string `env:"CONTROL_ADDRESS"`
+	ControlTLSCert   string   `env:"CONTROL_TLS_CERT"`
+	ControlTLSKey    string   `env:"CONTROL_TLS_KEY"`
+	ControlTLSCA     string   `env:"CONTROL_TLS_CA"`
+	ControlAllow     []string `env:"CONTROL_ALLOW"`
+	ProcessorAddress string   `env:"PROCESSOR_ADDRESS"` // empty: a Unix socket in the data directory
+	NodeID           string   `env:"BRICKS_NODE_ID"`    // empty: the role and the host's name
+	WithEnvoy        bool     `env:"BRICKS_WITH_ENVOY"` // of the role processor
+
 	EnvoyPath        string   `env:"ENVOY_PATH"`
 	EnvoyConcurrency int      `env:"ENVOY_CONCURRENCY"` // worker threads; 0: one a core
 	AllowUpstream    []string `env:"ALLOWED_PRIVATE_UPSTREAMS"`
@@ -45,10 +54,15 @@ type config struct {
 
 	OpenAIKey gateway.Secret `env:"OPENAI_API_KEY"`
 
+	UnknownPrice string `env:"UNKNOWN_PRICE_POLICY"` // deny or allow; one stored by the admin API wins
+
 	Pepper            gateway.Secret `env:"BRICKS_PEPPER"`
 	PepperFile        string         `env:"BRICKS_PEPPER_FILE"`
 	EncryptionKey     gateway.Secret `env:"BRICKS_ENCRYPTION_KEY"`
 	EncryptionKeyFile string         `env:"BRICKS_ENCRYPTION_KEY_FILE"`
+
+	DefaultUser defaultUserConfig `envPrefix:"DEFAULT_USER_"`
+	Rerate      rerateFlags       // of bricks events rerate
 
 	Postgres postgresConfig `envPrefix:"POSTGRESQL_"`
 	Redis    redisConfig    `envPrefix:"REDIS_"`
@@ -72,12 +86,23 @@ func (p *postgresConfig) enabled() bool {
 	return len(p.Hosts) > 0 || p.Username != "" || !p.Password.Empty() || p.Database != ""
 }
 
-// redisConfig holds the variables that ask for Redis. REDIS_PORT alone does
-// not: Kubernetes sets it for every service that is called redis.
+// redisConfig takes the place of counters in the process as soon as the hosts,
+// the URL or the password is given. REDIS_PORT alone does not: Kubernetes sets it
+// for every service that is called redis.
 type redisConfig struct {
-	Hosts    string         `env:"HOSTS"`
-	URL      gateway.Secret `env:"URL"` // may hold a password
-	Password gateway.Secret `env:"PASSWORD"`
+	Hosts       string         `env:"HOSTS"`
+	URL         gateway.Secret `env:"URL"` // may hold a password
+	Port        string         `env:"PORT"`
+	Username    string         `env:"USERNAME"`
+	Password    gateway.Secret `env:"PASSWORD"`
+	Cluster     bool           `env:"CLUSTER"`
+	TLS         bool           `env:"TLS"`
+	CAFile      string         `env:"CA_FILE"`
+	ReadWithin  time.Duration  `env:"READ_TIME_OUT"` // names of their own, see variableOf
+	WriteWithin time.Duration  `env:"WRITE_TIME_OUT"`
+	CallTimeout time.Duration  `env:"CALL_TIME_OUT"`    // of one call that a request waits for
+	LostCost    string         `env:"LOST_COST_LIMITS"` // what limits do while Redis is away
+	LostRate    string         `env:"LOST_RATE_LIMITS"`
 }
 
 func (r *redisConfig) enabled() bool {
@@ -100,10 +125,18 @@ func defaults() config {
 		UpdateInterval:    time.Second,
 		StaleMaxAge:       time.Hour,
 		EventConsumers:    3,
+		UnknownPrice:      string(gateway.DenyUnknownPrice),
 		Postgres: postgresConfig{
 			Port:         5432,
 			ReadTimeout:  2 * time.Minute,
 			WriteTimeout: 5 * time.Second,
+		},
+		Redis: redisConfig{
+			ReadWithin:  time.Second,
+			WriteWithin: 500 * time.Millisecond,
+			CallTimeout: 50 * time.Millisecond,
+			LostCost:    "closed",
+			LostRate:    "local",
 		},
 	}
 }

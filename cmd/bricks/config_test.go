@@ -51,7 +51,7 @@ func TestParseGood(t *testing.T) {
 				"BRICKS_DATA_DIR=/d", "PROXY_ADDRESS=0.0.0.0:80", "ADMIN_PASS=p,q", "ADMIN_KEYS=a,b", "ALLOWED_PRIVATE_UPSTREAMS=a:1, b:2",
 				"PROXY_TIMEOUT=30s", "IN_MEMORY_DB_UPDATE_INTERVAL=250ms", "NUMBER_OF_EVENT_MESSAGE_CONSUMERS=7",
 				"LOGGING_LEVEL=fatal", "LOGGING_PROVIDER=stdout", "STATS_PROVIDER=datadog", "PRIVACY=strict",
-				"OPENAI_API_KEY=sk-1", "ENVOY_PATH=/e", "STALE_CONFIG_MAX_AGE=5m", "ENVOY_CONCURRENCY=2", "UNKNOWN=1",
+				"OPENAI_API_KEY=sk-1", "ENVOY_PATH=/e", "STALE_CONFIG_MAX_AGE=5m", "ENVOY_CONCURRENCY=2", "UNKNOWN=1", "UNKNOWN_PRICE_POLICY=allow",
 			},
 			func(c *config) {
 				c.DataDir, c.ProxyAddress, c.EnvoyPath, c.EnvoyConcurrency = "/d", "0.0.0.0:80", "/e", 2
@@ -59,7 +59,7 @@ func TestParseGood(t *testing.T) {
 				c.AllowUpstream = []string{"a:1", "b:2"}
 				c.ProxyTimeout, c.UpdateInterval, c.StaleMaxAge = 30*time.Second, 250*time.Millisecond, 5*time.Minute
 				c.EventConsumers, c.LogLevel, c.StatsProvider, c.Privacy = 7, "fatal", "datadog", "strict"
-				c.OpenAIKey = gateway.NewSecret("sk-1")
+				c.OpenAIKey, c.UnknownPrice = gateway.NewSecret("sk-1"), "allow"
 			},
 		},
 		"flags win": {
@@ -71,7 +71,7 @@ func TestParseGood(t *testing.T) {
 			},
 		},
 		"an empty variable is not set":       {nil, []string{"PROXY_TIMEOUT=", "REDIS_HOSTS=", "POSTGRESQL_HOSTS=", "LOGGING_LEVEL="}, func(*config) {}},
-		"the port of a service called redis": {nil, []string{"REDIS_PORT=tcp://10.0.0.1:6379"}, func(*config) {}},
+		"the port of a service called redis": {nil, []string{"REDIS_PORT=tcp://10.0.0.1:6379"}, func(c *config) { c.Redis.Port = "tcp://10.0.0.1:6379" }},
 		"PostgreSQL with the least": {
 			nil, []string{"POSTGRESQL_USERNAME=u"},
 			func(c *config) {
@@ -138,8 +138,12 @@ func TestParseBad(t *testing.T) {
 		"unknown level":           {[]string{"up", "--log-level=loud"}, nil, []string{"--log-level", "loud"}},
 		"unknown privacy":         {[]string{"up", "-p", "high"}, nil, []string{"--privacy", "high"}},
 		"unknown statistics":      {[]string{"up"}, []string{"STATS_PROVIDER=graphite"}, []string{"STATS_PROVIDER"}},
-		"Redis hosts":             {[]string{"up"}, []string{"REDIS_HOSTS=r"}, []string{"REDIS_HOSTS", "not built yet"}},
-		"Redis password":          {[]string{"up"}, []string{"REDIS_PASSWORD=hunter2"}, []string{"REDIS_PASSWORD"}},
+		"unknown price policy":    {[]string{"up"}, []string{"UNKNOWN_PRICE_POLICY=guess"}, []string{"UNKNOWN_PRICE_POLICY", "guess"}},
+		"two Redis":               {[]string{"up"}, []string{"REDIS_HOSTS=r", "REDIS_URL=redis://r"}, []string{"REDIS_HOSTS", "REDIS_URL"}},
+		"malformed Redis timeout": {[]string{"up"}, []string{"REDIS_READ_TIME_OUT=1"}, []string{"REDIS_READ_TIME_OUT"}},
+		"Redis modes":             {[]string{"up"}, []string{"REDIS_HOSTS=r", "REDIS_LOST_COST_LIMITS=local", "REDIS_LOST_RATE_LIMITS=x"}, []string{"REDIS_LOST_COST_LIMITS", "REDIS_LOST_RATE_LIMITS"}},
+		"Redis port":              {[]string{"up"}, []string{"REDIS_HOSTS=r", "REDIS_PORT=0"}, []string{"REDIS_PORT"}},
+		"Redis authority":         {[]string{"up"}, []string{"REDIS_HOSTS=r", "REDIS_CA_FILE=/nowhere/ca"}, []string{"/nowhere/ca"}},
 		"PostgreSQL without user": {[]string{"up"}, []string{"POSTGRESQL_HOSTS=db"}, []string{"POSTGRESQL_USERNAME"}},
 		"unknown SSL mode":        {[]string{"up"}, []string{"POSTGRESQL_USERNAME=u", "POSTGRESQL_SSL_MODE=on"}, []string{"POSTGRESQL_SSL_MODE"}},
 		"all faults at once": {

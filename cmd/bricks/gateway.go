@@ -12,7 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/grpc"
 
 	"github.com/bricks-gateway/bricks/controlplane"
 	"github.com/bricks-gateway/bricks/envoy"
@@ -32,6 +32,7 @@ const (
 // each, in the order of runGateway; each notes how its part is stopped.
 type system struct {
 	config    config
+	role      string // the command of one role alone; empty: all of them
 	withEnvoy bool
 	logger    *slog.Logger
 	workers   *workers
@@ -44,42 +45,62 @@ type system struct {
 	xdsSocket       string
 	processorSocket string
 
-	db      *store.Store
-	keyring *secrets.Keyring
-	spool   *event.Spool
-	limiter limit.Limiter
-	plane   *controlplane.ControlPlane
-	inner   *bufconn.Listener // the config stream inside of the process
+	db       *store.Store
+	keyring  *secrets.Keyring
+	sink     event.Sink // where events go, and what limits read: the store, or the
+	spend    spender    // control plane in its place
+	spool    *event.Spool
+	unbooked []limit.Booking // what an earlier process left in the spool
+	limiter  limit.Limiter
+	plane    *controlplane.ControlPlane
+	conn     grpc.ClientConnInterface // the processor's way to the control plane
+	applier  applier
 
-	adminAddress   netip.AddrPort // these hold the real ports once they are bound
-	proxyAddress   netip.AddrPort
-	metricsAddress netip.AddrPort
+	checkURL func(raw string) error
+
+	adminAddress     netip.AddrPort // these hold the real ports once they are bound
+	proxyAddress     netip.AddrPort
+	metricsAddress   netip.AddrPort
+	controlAddress   string
+	processorAddress string
+}
+
+func newSystem(c config, role string, withEnvoy bool, logger *slog.Logger) *system {
+	return &system{
+		config: c, role: role, withEnvoy: withEnvoy, logger: logger,
+		workers:  &workers{logger: logger, failed: make(chan error, 1)},
+		health:   &health{},
+		registry: prometheus.NewRegistry(),
+	}
 }
 
 // runGateway starts every part, says that it is ready, and waits for ctx. The
 // parts stop in the opposite order: not ready, drain, Envoy, admin API,
 // processor, config stream, control plane, events, store.
 func runGateway(ctx context.Context, c config, withEnvoy bool, logger *slog.Logger, stdout, stderr io.Writer) error {
-	s := &system{
-		config: c, withEnvoy: withEnvoy, logger: logger,
-		workers:  &workers{logger: logger, failed: make(chan error, 1)},
-		health:   &health{},
-		registry: prometheus.NewRegistry(),
-	}
-	defer s.stop()
-	for _, start := range []func(context.Context) error{
+	s := newSystem(c, "", withEnvoy, logger)
+	return s.run(ctx, stdout, stderr,
 		s.locateEnvoy, // first: the likeliest fault on a new machine
 		s.openDirectories,
 		s.bindAddresses,
 		s.startMetrics, // before the store: one that waits for its database is not dead
 		s.openStore,
+		s.lockCounting,
+		s.makeDefaultSetting,
 		s.startEvents,
 		s.startLimits,
 		s.startControlPlane,
 		s.startProcessor,
 		s.startAdmin,
 		s.startEnvoy,
-	} {
+	)
+}
+
+// run starts the parts in order, waits for ctx, and stops them in the opposite
+// order.
+func (s *system) run(ctx context.Context, stdout, stderr io.Writer, starts ...func(context.Context) error) error {
+	defer s.stop()
+	for _, start := range starts {
 		if err := start(ctx); err != nil {
 			if ctx.Err() != nil {
 				return nil // told to stop while starting
@@ -151,14 +172,8 @@ func (s *system) openDirectories(context.Context) error {
 
 // bindAddresses reads the addresses, and takes the one that Envoy will listen
 // on.
-func (s *system) bindAddresses(context.Context) (err error) {
-	if s.adminAddress, err = listenAddress(s.config.AdminAddress); err != nil {
-		return err
-	}
-	if s.metricsAddress, err = listenAddress(s.config.MetricsAddress); err != nil {
-		return err
-	}
-	if s.proxyAddress, err = listenAddress(s.config.ProxyAddress); err != nil {
+func (s *system) bindAddresses(ctx context.Context) (err error) {
+	if err := s.readAddresses(ctx); err != nil {
 		return err
 	}
 	if !s.withEnvoy {
@@ -171,6 +186,17 @@ func (s *system) bindAddresses(context.Context) (err error) {
 	s.onStop(release)
 	s.proxyAddress = bound
 	return nil
+}
+
+func (s *system) readAddresses(context.Context) (err error) {
+	if s.adminAddress, err = listenAddress(s.config.AdminAddress); err != nil {
+		return err
+	}
+	if s.metricsAddress, err = listenAddress(s.config.MetricsAddress); err != nil {
+		return err
+	}
+	s.proxyAddress, err = listenAddress(s.config.ProxyAddress)
+	return err
 }
 
 func (s *system) startMetrics(ctx context.Context) error {
@@ -190,25 +216,33 @@ func (s *system) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	s.onStopTry("close store", s.db.Close)
-	// Limits are counted in this process: a second one on the same database
-	// would admit every limit again.
+	s.sink, s.spend = s.db, s.db
+	return nil
+}
+
+// lockCounting makes sure that no other process counts in itself: it would admit
+// every limit again.
+func (s *system) lockCounting(ctx context.Context) error {
+	if s.config.Redis.enabled() {
+		return nil
+	}
 	unlock, err := s.db.LockSingleProcessor(ctx)
 	if err != nil {
 		return err
 	}
 	s.onStop(unlock)
-	return makeDefaultSetting(ctx, s.db, s.config, s.logger)
+	return nil
 }
 
 // startEvents opens the spool, which settles what a killed process left, and
 // starts its delivery.
 func (s *system) startEvents(context.Context) (err error) {
-	s.spool, err = event.Open(filepath.Join(s.config.DataDir, "spool"), event.Options{Logger: s.logger})
+	s.spool, err = event.Open(filepath.Join(s.config.DataDir, "spool"), event.Options{Logger: s.logger, Recovered: s.recover})
 	if err != nil {
 		return err
 	}
 	s.onStopTry("close event spool", s.spool.Close)
-	s.onStop(s.workers.start("event spool", func(ctx context.Context) error { return s.spool.Run(ctx, s.db) }))
+	s.onStop(s.workers.start("event spool", func(ctx context.Context) error { return s.spool.Run(ctx, s.sink) }))
 	s.onStopTry("flush events", func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 		defer cancel()
@@ -220,7 +254,7 @@ func (s *system) startEvents(context.Context) (err error) {
 // startEnvoy runs Envoy and waits until its listener serves; without Envoy it
 // leaves the bootstrap for one that others run.
 func (s *system) startEnvoy(ctx context.Context) error {
-	bootstrap, err := bootstrapFor(s.config, s.xdsSocket, s.processorSocket)
+	bootstrap, err := s.bootstrap()
 	if err != nil {
 		return err
 	}

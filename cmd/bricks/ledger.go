@@ -2,28 +2,32 @@ package main
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/bricks-gateway/bricks/internal/event"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
-	"github.com/bricks-gateway/bricks/internal/store"
 )
 
 // ledger is where limits learn what a key has spent: the store, once the spool
 // has been emptied into it.
 type ledger struct {
-	spool *event.Spool
-	db    *store.Store
+	spool *event.Spool // nil: this process writes no events
+	spender
+}
+
+// spender sums what the account's events in [start, end) cost that are in the
+// store: the store itself, or a control plane that has it.
+type spender interface {
+	Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error)
 }
 
 var _ limit.Ledger = ledger{}
 
-// Spend is what the account's events in [start, end) cost.
-func (l ledger) Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error) {
-	return l.db.Spend(ctx, strings.TrimPrefix(string(account), "key:"), start, end)
-}
-
 // Flush waits until every final event handed in so far is in the store.
-func (l ledger) Flush(ctx context.Context) error { return l.spool.Flush(ctx) }
+func (l ledger) Flush(ctx context.Context) error {
+	if l.spool == nil {
+		return nil
+	}
+	return l.spool.Flush(ctx)
+}

@@ -56,17 +56,25 @@ func run(ctx context.Context, args, environment []string, stdout, stderr io.Writ
 		return runGateway(ctx, c, true, logger, stdout, stderr)
 	case "serve":
 		return runGateway(ctx, c, false, logger, stdout, stderr)
+	case "controlplane":
+		return runControlPlane(ctx, c, logger, stdout, stderr)
+	case "processor":
+		return runProcessor(ctx, c, logger, stdout, stderr)
+	case "admin":
+		return runAdmin(ctx, c, logger, stdout, stderr)
 	case "check":
 		return runCheck(ctx, c, stdout)
 	case "migrate":
 		return runMigrate(ctx, c, logger, stderr)
 	case "ledger verify":
 		return runLedgerVerify(ctx, c, stdout)
+	case "events rerate":
+		return runRerate(ctx, c, stdout, stderr)
 	case "version":
 		_, err := fmt.Fprintf(stdout, "bricks %s (%s, Envoy %s)\n", version(), runtime.Version(), envoy.PinnedVersion())
 		return err
 	default:
-		return fmt.Errorf("%s: one role alone needs mutual TLS between the roles, which is not built yet; use `bricks serve`", command)
+		return fmt.Errorf("unknown command %q", command)
 	}
 }
 

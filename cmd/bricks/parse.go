@@ -30,6 +30,14 @@ type commandLine struct {
 	AdminTLSKey       *string  `name:"admin-tls-key" placeholder:"FILE" help:"Its private key (ADMIN_TLS_KEY)."`
 	ProxyTLSCert      *string  `name:"proxy-tls-cert" placeholder:"FILE" help:"Certificate of Envoy's listener (PROXY_TLS_CERT)."`
 	ProxyTLSKey       *string  `name:"proxy-tls-key" placeholder:"FILE" help:"Its private key (PROXY_TLS_KEY)."`
+	ControlAddress    []string `name:"control-address" sep:"none" placeholder:"ADDR" help:"unix:/path or host:port of the control plane; for admin it may be repeated (CONTROL_ADDRESS; none)."`
+	ControlTLSCert    *string  `name:"control-tls-cert" placeholder:"FILE" help:"This role's certificate for TCP between the roles (CONTROL_TLS_CERT)."`
+	ControlTLSKey     *string  `name:"control-tls-key" placeholder:"FILE" help:"Its private key (CONTROL_TLS_KEY)."`
+	ControlTLSCA      *string  `name:"control-tls-ca" placeholder:"FILE" help:"The authorities of the other roles' certificates (CONTROL_TLS_CA)."`
+	ControlAllow      []string `name:"control-allow" sep:"none" placeholder:"ROLE=NAME" help:"A client that may connect by TCP: processor=, admin= or envoy= and a URI or DNS name of its certificate; may be repeated (CONTROL_ALLOW; none)."`
+	ProcessorAddress  *string  `name:"processor-address" placeholder:"ADDR" help:"Where a processor alone serves Envoy: unix:/path or host:port (PROCESSOR_ADDRESS; a socket below the data directory)."`
+	NodeID            *string  `name:"node-id" placeholder:"NAME" help:"Names a processor alone where others list it (BRICKS_NODE_ID; the host's name)."`
+	WithEnvoy         bool     `name:"envoy" help:"Run Envoy as a child of a processor alone (BRICKS_WITH_ENVOY)."`
 	EnvoyPath         *string  `name:"envoy-path" placeholder:"FILE" help:"The Envoy binary (ENVOY_PATH; on PATH, then in .venv)."`
 	AllowUpstream     []string `name:"allow-upstream" sep:"none" placeholder:"HOST:PORT|CIDR" help:"An upstream that may be private and plain http; may be repeated (ALLOWED_PRIVATE_UPSTREAMS; none)."`
 	LogLevel          *string  `name:"log-level" placeholder:"LEVEL" help:"error, warn, info or debug (LOGGING_LEVEL; info)."`
@@ -38,15 +46,16 @@ type commandLine struct {
 
 	Up           struct{} `cmd:"" help:"Run everything, with Envoy as a child."`
 	Serve        struct{} `cmd:"" help:"Run everything but Envoy; writes the bootstrap for one that you run."`
-	Processor    struct{} `cmd:"" hidden:""`
-	Controlplane struct{} `cmd:"" hidden:""`
-	Admin        struct{} `cmd:"" hidden:""`
+	Controlplane struct{} `cmd:"" help:"Run the control plane alone; needs PostgreSQL."`
+	Processor    struct{} `cmd:"" help:"Run a processor alone, with --envoy next to its Envoy; needs a control plane."`
+	Admin        struct{} `cmd:"" help:"Run the admin API alone; needs PostgreSQL and control planes."`
 	Check        struct{} `cmd:"" help:"Say whether this configuration would start, and with which Envoy."`
 	Migrate      struct{} `cmd:"" help:"Bring the store's schema up to date, and stop."`
 	Ledger       struct {
 		Verify struct{} `cmd:"" help:"Compare what the running gateway counts with the sums of its events."`
 	} `cmd:"" help:"Look at the ledger."`
-	Version struct{} `cmd:"" help:"Print the versions."`
+	Events  eventsCommand `cmd:"" help:"Tools for events."`
+	Version struct{}      `cmd:"" help:"Print the versions."`
 }
 
 // errHelp says that help was asked for and printed.
@@ -86,7 +95,13 @@ func parse(args []string, environment []string, stdout, stderr io.Writer) (comma
 	c = defaults()
 	faults := []error{errFlags, c.readEnvironment(environment)}
 	c.apply(&cl)
+	if errFlags == nil && parsed.Command() == "events rerate" {
+		c.Rerate = cl.Events.Rerate
+	}
 	faults = append(faults, c.Validate())
+	if errFlags == nil {
+		faults = append(faults, c.validateRole(parsed.Command()))
+	}
 	if err := errors.Join(faults...); err != nil {
 		return "", config{}, err
 	}
@@ -162,6 +177,11 @@ func (c *config) apply(cl *commandLine) {
 		{cl.AdminTLSKey, &c.AdminTLSKey},
 		{cl.ProxyTLSCert, &c.ProxyTLSCert},
 		{cl.ProxyTLSKey, &c.ProxyTLSKey},
+		{cl.ControlTLSCert, &c.ControlTLSCert},
+		{cl.ControlTLSKey, &c.ControlTLSKey},
+		{cl.ControlTLSCA, &c.ControlTLSCA},
+		{cl.ProcessorAddress, &c.ProcessorAddress},
+		{cl.NodeID, &c.NodeID},
 		{cl.EnvoyPath, &c.EnvoyPath},
 		{cl.LogLevel, &c.LogLevel},
 		{cl.Privacy, &c.Privacy},
@@ -171,14 +191,21 @@ func (c *config) apply(cl *commandLine) {
 			*f.target = *f.given
 		}
 	}
-	if len(cl.AllowUpstream) > 0 {
-		c.AllowUpstream = cl.AllowUpstream
+	for _, f := range []struct{ given, target *[]string }{
+		{&cl.AllowUpstream, &c.AllowUpstream},
+		{&cl.ControlAddress, &c.ControlAddress},
+		{&cl.ControlAllow, &c.ControlAllow},
+	} {
+		if len(*f.given) > 0 {
+			*f.target = *f.given
+		}
 	}
+	c.WithEnvoy = c.WithEnvoy || cl.WithEnvoy
 	for _, key := range cl.AdminKey {
 		c.AdminKeyFlags = append(c.AdminKeyFlags, gateway.NewSecret(key))
 	}
 	// Envoy may be started from elsewhere.
-	for _, file := range []*string{&c.ProxyTLSCert, &c.ProxyTLSKey} {
+	for _, file := range []*string{&c.ProxyTLSCert, &c.ProxyTLSKey, &c.ControlTLSCert, &c.ControlTLSKey, &c.ControlTLSCA} {
 		if *file == "" {
 			continue
 		}

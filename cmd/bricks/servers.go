@@ -95,17 +95,20 @@ func (w *workers) serveHTTP(ctx context.Context, name string, address netip.Addr
 	return netip.AddrPortFrom(address.Addr(), uint16(tcp.Port)), stop, nil //nolint:gosec // a port fits
 }
 
+// maxMessage has room for the largest record of a spool, and for a batch.
+const maxMessage = 72 << 20
+
 // newGRPCServer has room for the largest body that Envoy sends on.
-func newGRPCServer() *grpc.Server {
-	return grpc.NewServer(
-		grpc.MaxRecvMsgSize(64<<20),
+func newGRPCServer(more ...grpc.ServerOption) *grpc.Server {
+	return grpc.NewServer(append(more,
+		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(1<<20),
 		grpc.InitialWindowSize(1<<20),
 		grpc.InitialConnWindowSize(16<<20),
 		grpc.ReadBufferSize(128<<10),
 		grpc.WriteBufferSize(128<<10),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
-	)
+	)...)
 }
 
 // serveGRPC serves on every listener until stop is called; streams in flight

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -18,8 +17,8 @@ import (
 	"github.com/bricks-gateway/bricks/controlplane"
 	"github.com/bricks-gateway/bricks/controlplane/xds"
 	"github.com/bricks-gateway/bricks/envoy"
+	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
-	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/processor"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
@@ -34,12 +33,41 @@ const (
 // startControlPlane serves xDS to Envoy on a Unix socket, and the config stream
 // to the processor inside of this process.
 func (s *system) startControlPlane(ctx context.Context) error {
-	plane, err := controlplane.New(controlplane.Options{
+	if err := s.makePlane(nil); err != nil {
+		return err
+	}
+	l, err := listenUnix(ctx, s.xdsSocket)
+	if err != nil {
+		return err
+	}
+	inner := bufconn.Listen(1 << 20)
+	server := newGRPCServer()
+	s.plane.Register(server)
+	s.onStop(s.workers.start("control plane", s.plane.Run))
+	// Discovery streams never end by themselves: there is nothing to wait for.
+	s.onStop(s.workers.serveGRPC("discovery", server, 0, l, inner))
+	conn, err := grpc.NewClient("passthrough:///control-plane",
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return inner.DialContext(ctx) }),
+		grpc.WithTransportCredentials(insecure.NewCredentials())) // it never leaves the process
+	if err != nil {
+		return fmt.Errorf("connect config stream: %w", err)
+	}
+	s.onStopTry("close config stream", conn.Close)
+	s.conn, s.applier = conn, localApplier{s.plane}
+	return nil
+}
+
+// makePlane makes the control plane. lockCounting is nil when this process holds
+// that lock itself.
+func (s *system) makePlane(lockCounting func(context.Context) (func(), error)) (err error) {
+	s.plane, err = controlplane.New(controlplane.Options{
 		Store:         s.db,
 		Keyring:       s.keyring,
 		Logger:        s.logger,
 		AllowUpstream: s.config.AllowUpstream,
 		PollInterval:  s.config.UpdateInterval,
+		StaleAfter:    s.config.StaleMaxAge,
+		LockCounting:  lockCounting,
 		Listener: xds.ListenerConfig{
 			Address:      s.proxyAddress.Addr().String(),
 			Port:         uint32(s.proxyAddress.Port()),
@@ -53,44 +81,46 @@ func (s *system) startControlPlane(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l, err := listenUnix(ctx, s.xdsSocket)
-	if err != nil {
-		return err
-	}
-	s.plane, s.inner = plane, bufconn.Listen(1<<20)
-	server := newGRPCServer()
-	plane.Register(server)
-	s.onStop(s.workers.start("control plane", plane.Run))
-	// Discovery streams never end by themselves: there is nothing to wait for.
-	s.onStop(s.workers.serveGRPC("discovery", server, 0, l, s.inner))
+	s.checkURL = s.plane.CheckURL
 	return nil
 }
 
+// applier is how the admin API reaches the control plane.
+type applier interface {
+	admin.Applier
+	XDSStatus() any
+}
+
+// localApplier is a control plane in this process.
+type localApplier struct{ *controlplane.ControlPlane }
+
+func (a localApplier) XDSStatus() any { return a.ControlPlane.XDSStatus() }
+
 // startProcessor connects the processor's view of keys and settings, and serves
-// ext_proc on a Unix socket once that view is there.
+// ext_proc once that view is there.
 func (s *system) startProcessor(ctx context.Context) error {
-	conn, err := grpc.NewClient("passthrough:///control-plane",
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.inner.DialContext(ctx) }),
-		grpc.WithTransportCredentials(insecure.NewCredentials())) // it never leaves the process
-	if err != nil {
-		return fmt.Errorf("connect config stream: %w", err)
-	}
-	s.onStopTry("close config stream", conn.Close)
 	cache := configcache.New(configcache.Options{
-		NodeID: nodeID("processor"), Conn: conn, StaleAfter: s.config.StaleMaxAge, Logger: s.logger,
+		NodeID: s.nodeID("processor"), Conn: s.conn, StaleAfter: s.config.StaleMaxAge, Logger: s.logger,
+		CountsInProcess: !s.config.Redis.enabled(), UnknownPrice: gateway.UnknownPricePolicy(s.config.UnknownPrice),
 	})
 	s.onStop(s.workers.start("config stream", cache.Run))
 
+	defaultUser, err := s.config.DefaultUser.limits()
+	if err != nil {
+		return err
+	}
 	filter := processor.New(processor.Options{
 		Config:     cache,
 		Spool:      s.spool,
 		Limiter:    s.limiter,
-		Prices:     pricing.Default(),
+		Prices:     cache,
 		Logger:     s.logger,
 		Registerer: s.registry,
 		Strict:     s.config.Privacy == "strict",
 		Timeout:    s.config.ProxyTimeout,
 		MaxBody:    maxBody,
+
+		DefaultUser: defaultUser,
 	})
 	s.onStop(filter.Close)
 	select {
@@ -100,11 +130,11 @@ func (s *system) startProcessor(ctx context.Context) error {
 	case err := <-s.workers.failed:
 		return err
 	}
-	l, err := listenUnix(ctx, s.processorSocket)
+	l, options, err := s.listenProcessor(ctx)
 	if err != nil {
 		return err
 	}
-	server, status := newGRPCServer(), grpchealth.NewServer()
+	server, status := newGRPCServer(options...), grpchealth.NewServer()
 	filter.Register(server)
 	healthv1.RegisterHealthServer(server, status)
 	s.onStop(s.workers.serveGRPC("processor", server, drainTimeout, l))
@@ -114,12 +144,7 @@ func (s *system) startProcessor(ctx context.Context) error {
 			<-time.After(healthNotice)
 		}
 	})
-	s.health.checks = append(s.health.checks, func(context.Context) error {
-		if !cache.Connected() {
-			return errors.New("the processor has no config stream")
-		}
-		return nil
-	})
+	s.health.checks = append(s.health.checks, func(context.Context) error { return cache.Check() })
 	return nil
 }
 
@@ -128,21 +153,27 @@ func (s *system) startAdmin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	api, err := admin.New(admin.Options{
+	options := admin.Options{
 		Store:     s.db,
 		Keyring:   s.keyring,
 		Logger:    s.logger,
-		Applier:   s.plane,
-		CheckURL:  s.plane.CheckURL,
-		XDSStatus: func() any { return s.plane.XDSStatus() },
-		Standing:  s.limiter.Standing,
-		VerifyLedger: func(ctx context.Context) (int, []limit.Difference, error) {
-			return limit.Verify(ctx, s.limiter, ledger{s.spool, s.db}, nil)
-		},
+		Applier:   s.applier,
+		CheckURL:  s.checkURL,
+		XDSStatus: s.applier.XDSStatus,
 		AdminKeys: keys,
 		Loopback:  s.adminAddress.Addr().IsLoopback(),
 		Version:   version(),
-	})
+
+		UnknownPrice: gateway.UnknownPricePolicy(s.config.UnknownPrice),
+	}
+	if s.limiter != nil { // alone, it has none to ask
+		options.Standing = s.limiter.Standing
+		options.Corrections = s.bookCorrections
+		options.VerifyLedger = func(ctx context.Context) (int, []limit.Difference, error) {
+			return limit.Verify(ctx, s.limiter, ledger{s.spool, s.spend}, nil)
+		}
+	}
+	api, err := admin.New(options)
 	if err != nil {
 		return err
 	}
@@ -162,7 +193,7 @@ func bootstrapFor(c config, xdsSocket, processorSocket string) ([]byte, error) {
 		return nil, err
 	}
 	return envoy.Bootstrap(envoy.BootstrapConfig{
-		NodeID:          nodeID("envoy"),
+		NodeID:          hostNode("envoy"),
 		AdminAddress:    address.String(),
 		XDSSocket:       xdsSocket,
 		ProcessorSocket: processorSocket,
@@ -187,8 +218,8 @@ func systemCertificates() string {
 	return ""
 }
 
-// nodeID names this machine's part to the control plane.
-func nodeID(part string) string {
+// hostNode names this machine's part to the control plane.
+func hostNode(part string) string {
 	host, err := os.Hostname()
 	if err != nil || host == "" {
 		host = "local"

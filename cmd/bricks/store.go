@@ -68,21 +68,21 @@ func awaitStore(ctx context.Context, c config, logger *slog.Logger) (*store.Stor
 
 // makeDefaultSetting makes the provider setting of OPENAI_API_KEY, once: when
 // there is no setting at all.
-func makeDefaultSetting(ctx context.Context, s *store.Store, c config, logger *slog.Logger) error {
-	if c.OpenAIKey.Empty() {
+func (s *system) makeDefaultSetting(ctx context.Context) error {
+	if s.config.OpenAIKey.Empty() {
 		return nil
 	}
-	settings, err := s.Settings(ctx, nil)
+	settings, err := s.db.Settings(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("make default provider setting: %w", err)
 	}
 	if len(settings) > 0 {
 		return nil
 	}
-	setting := &gateway.ProviderSetting{Name: "default", Provider: "openai", APIKey: c.OpenAIKey}
-	if err := s.CreateSetting(ctx, setting); err != nil {
+	setting := &gateway.ProviderSetting{Name: "default", Provider: "openai", APIKey: s.config.OpenAIKey}
+	if err := s.db.CreateSetting(ctx, setting); err != nil {
 		return fmt.Errorf("make default provider setting: %w", err)
 	}
-	logger.Info("made the provider setting of OPENAI_API_KEY", "setting_id", setting.ID)
+	s.logger.Info("made the provider setting of OPENAI_API_KEY", "setting_id", setting.ID)
 	return nil
 }

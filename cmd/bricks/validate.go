@@ -58,6 +58,9 @@ func (c *config) Validate() error {
 	if c.ProxyTimeout <= 0 || c.UpdateInterval <= 0 || c.StaleMaxAge <= 0 {
 		fault("PROXY_TIMEOUT, IN_MEMORY_DB_UPDATE_INTERVAL and STALE_CONFIG_MAX_AGE must be above zero")
 	}
+	if !gateway.UnknownPricePolicy(c.UnknownPrice).Valid() {
+		fault("UNKNOWN_PRICE_POLICY: %q is neither deny nor allow", c.UnknownPrice)
+	}
 	if c.EventConsumers < 1 {
 		fault("NUMBER_OF_EVENT_MESSAGE_CONSUMERS must be at least 1")
 	}
@@ -69,10 +72,8 @@ func (c *config) Validate() error {
 	default:
 		fault("STATS_PROVIDER: %q is none of prometheus, datadog and statsd", c.StatsProvider)
 	}
-	if c.Redis.enabled() {
-		fault("REDIS_HOSTS, REDIS_PASSWORD or REDIS_URL is set, but counters in Redis are not built yet: unset it to count in process (one gateway process only)")
-	}
-	faults = append(faults, c.Postgres.validate())
+	_, err := c.DefaultUser.limits()
+	faults = append(faults, err, c.Postgres.validate(), c.Redis.validate())
 	return errors.Join(faults...)
 }
 

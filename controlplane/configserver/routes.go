@@ -51,7 +51,7 @@ func (s *Server) routeUpdates(ctx context.Context, w routeWork) ([]*configv1.Rou
 			ids = append(ids, id)
 		}
 	}
-	routes, err := s.store.Routes(ctx, ids)
+	routes, err := s.Store.Routes(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read routes: %w", err)
 	}
@@ -68,7 +68,7 @@ func (s *Server) routeUpdates(ctx context.Context, w routeWork) ([]*configv1.Rou
 		delete(w.changed, r.ID)
 	}
 	if w.all {
-		key := s.keyring.Derive(ticketPurpose)
+		key := s.Keyring.Derive(ticketPurpose)
 		parts[0].Begin, parts[0].TicketKey, part.Complete = true, key[:], true
 		return parts, nil
 	}

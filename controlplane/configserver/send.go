@@ -25,15 +25,18 @@ type work struct {
 	keys     map[secrets.Digest]secrets.Digest
 	settings map[string]bool
 	routes   routeWork
+	users    []endUser
+	prices   bool
 	mark     uint64 // up to which changes are in it; 0: some are left for later
+	all      bool   // nothing is left for later
 }
 
 // take moves work out of the dirty sets: changes before answers.
 func (x *stream) take() work {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	w := work{keys: map[secrets.Digest]secrets.Digest{}, settings: x.dirtySettings, routes: x.takeRoutes()}
-	x.dirtySettings = map[string]bool{}
+	w := work{keys: map[secrets.Digest]secrets.Digest{}, settings: x.dirtySettings, prices: x.dirtyPrices, routes: x.takeRoutes()}
+	x.dirtySettings, x.dirtyPrices = map[string]bool{}, false
 	for _, set := range []map[secrets.Digest]secrets.Digest{x.dirtyKeys, x.asked} {
 		for d, presented := range set {
 			if len(w.keys) == maxKeys {
@@ -44,14 +47,17 @@ func (x *stream) take() work {
 			delete(set, d)
 		}
 	}
-	if len(x.dirtyKeys) == 0 {
+	w.users = x.takeUsers()
+	if len(x.dirtyKeys) == 0 && len(x.dirtyUsers) == 0 {
 		w.mark = x.marked
+		w.all = len(x.asked) == 0 && len(x.askedUsers) == 0
 	}
 	return w
 }
 
 // putBack marks w dirty again after the store failed.
 func (x *stream) putBack(w work) {
+	x.putBackUsers(w.users)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for d, presented := range w.keys {
@@ -63,6 +69,7 @@ func (x *stream) putBack(w work) {
 		x.dirtySettings[id] = true
 	}
 	x.putBackRoutes(w.routes)
+	x.dirtyPrices = x.dirtyPrices || w.prices
 }
 
 // send is the stream's sender. It returns when ctx ends or the stream breaks.
@@ -75,7 +82,7 @@ func (x *stream) send(ctx context.Context, g configv1.ConfigDiscovery_StreamServ
 			return ctx.Err()
 		}
 		w := x.take()
-		u, err := x.update(ctx, w)
+		u, left, err := x.update(ctx, w)
 		var routes []*configv1.RouteUpdate
 		if err == nil {
 			routes, err = x.s.routeUpdates(ctx, w.routes)
@@ -100,10 +107,15 @@ func (x *stream) send(ctx context.Context, g configv1.ConfigDiscovery_StreamServ
 				return err
 			}
 		}
+		if len(left) > 0 {
+			w.mark, w.all = 0, false
+			x.putBackUsers(left)
+			x.poke()
+		}
 		nonce++
 		u.Nonce = nonce
 		x.mu.Lock()
-		x.sentMarks[nonce] = w.mark
+		x.unacked[nonce] = sent{w.mark, w.all, time.Now()}
 		x.mu.Unlock()
 		if err := g.Send(u); err != nil {
 			return err
@@ -126,21 +138,27 @@ func (x *stream) retryLater(ctx context.Context) error {
 	}
 }
 
-// update reads what w names as it is now.
-func (x *stream) update(ctx context.Context, w work) (*configv1.ConfigUpdate, error) {
-	revision, err := x.s.store.Revision(ctx)
+// update reads what w names as it is now, but for the end users that are left
+// over for the next update.
+func (x *stream) update(ctx context.Context, w work) (u *configv1.ConfigUpdate, left []endUser, err error) {
+	revision, err := x.s.Store.Revision(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read revision: %w", err)
+		return nil, nil, fmt.Errorf("read revision: %w", err)
 	}
-	u := &configv1.ConfigUpdate{Revision: revision}
+	u = &configv1.ConfigUpdate{Revision: revision}
+	if w.prices {
+		if u.Prices, err = x.prices(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
 	settings := w.settings
 	for stored, presented := range w.keys {
-		key, until, err := x.s.store.KeyByDigest(ctx, stored)
+		key, until, err := x.s.Store.KeyByDigest(ctx, stored)
 		switch {
 		case gateway.KindOf(err) == gateway.NotFound:
 			u.AbsentKeys = append(u.AbsentKeys, presented[:])
 		case err != nil:
-			return nil, fmt.Errorf("read key: %w", err)
+			return nil, nil, fmt.Errorf("read key: %w", err)
 		default:
 			u.Keys = append(u.Keys, keyToProto(presented, key, until))
 			for _, id := range key.SettingIDs {
@@ -148,7 +166,30 @@ func (x *stream) update(ctx context.Context, w work) (*configv1.ConfigUpdate, er
 			}
 		}
 	}
-	return u, x.addSettings(ctx, u, settings)
+	if err := x.addSettings(ctx, u, settings); err != nil {
+		return nil, nil, err
+	}
+	left, err = x.addUsers(ctx, u, w.users)
+	return u, left, err
+}
+
+// prices reads all overrides and the policy.
+func (x *stream) prices(ctx context.Context) (*configv1.Prices, error) {
+	overrides, err := x.s.Store.PriceOverrides(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read price overrides: %w", err)
+	}
+	policy, err := x.s.Store.UnknownPricePolicy(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read unknown-price policy: %w", err)
+	}
+	p := &configv1.Prices{UnknownPricePolicy: string(policy)}
+	for _, o := range overrides {
+		p.Overrides = append(p.Overrides, &configv1.PriceOverride{
+			Id: o.ID, SettingId: o.SettingID, Model: o.Model, EffectiveFrom: o.EffectiveFrom.Unix(), Prices: o.Prices,
+		})
+	}
+	return p, nil
 }
 
 func (x *stream) addSettings(ctx context.Context, u *configv1.ConfigUpdate, wanted map[string]bool) error {
@@ -166,7 +207,7 @@ func (x *stream) addSettings(ctx context.Context, u *configv1.ConfigUpdate, want
 		x.usedSettings[id] = true
 	}
 	x.mu.Unlock()
-	settings, err := x.s.store.Settings(ctx, ids)
+	settings, err := x.s.Store.Settings(ctx, ids)
 	if err != nil {
 		return fmt.Errorf("read settings: %w", err)
 	}

@@ -1,6 +1,8 @@
 // Package configserver serves the config stream: processors subscribe to keys
 // by digest and are told of them, of the settings that they use, and of every
 // later change. Routes are few, so that every processor is told of all.
+// by digest and to end users by name, and are told of them, of the settings that
+// they use, and of every later change.
 //
 // Each stream has one sender, which takes what is marked as dirty, reads it from
 // the store as it is then, and sends it. Subscriptions and changes both only
@@ -10,11 +12,15 @@ package configserver
 
 import (
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/secrets"
@@ -27,23 +33,54 @@ type Store interface {
 	KeyByDigest(ctx context.Context, digest secrets.Digest) (*gateway.Key, time.Time, error)
 	Settings(ctx context.Context, ids []string) ([]*gateway.ProviderSetting, error)
 	Routes(ctx context.Context, ids []string) ([]*gateway.Route, error)
+	MatchingUsers(ctx context.Context, userID, keyID string, tags []string, limit int) ([]*gateway.User, error)
 	Revision(ctx context.Context) (int64, error)
+	PriceOverrides(ctx context.Context) ([]*gateway.PriceOverride, error)
+	UnknownPricePolicy(ctx context.Context) (gateway.UnknownPricePolicy, error)
 }
 
 // Server implements bricks.config.v1.ConfigDiscovery. Safe for concurrent use.
 type Server struct {
 	configv1.UnimplementedConfigDiscoveryServer
-	store   Store
-	keyring *secrets.Keyring
-	logger  *slog.Logger
+	Options
+	logger *slog.Logger
+
+	maxFollowed int           // keys a stream may follow, and end users
+	ackTimeout  time.Duration // how long an update may go without its acknowledgement
 
 	mu      sync.Mutex
 	streams map[*stream]struct{}
+	lost    []*stream // ended without a goodbye: their processors may serve what they knew; oldest first
+	counts  counter
 }
 
+// Options configures a Server. Store and Keyring are required.
+type Options struct {
+	Store   Store
+	Keyring *secrets.Keyring
+	// StaleAfter is how long a processor without a stream serves what it knows;
+	// 1h if 0.
+	StaleAfter time.Duration
+	// LockCounting takes the place of the one processor on this store that counts
+	// limits in its own process; a Conflict when it is taken. Nil: the caller
+	// holds it.
+	LockCounting func(ctx context.Context) (release func(), err error)
+}
+
+const (
+	// maxFollowed is more than a processor's cache holds.
+	maxFollowed = 100_000
+	// ackTimeout: who does not acknowledge for so long is hung. Its stream ends,
+	// and with it what is kept for it here.
+	ackTimeout = 30 * time.Second
+)
+
 // New returns a server without streams.
-func New(s Store, k *secrets.Keyring, logger *slog.Logger) *Server {
-	return &Server{store: s, keyring: k, logger: logger, streams: map[*stream]struct{}{}}
+func New(o Options, logger *slog.Logger) *Server {
+	if o.StaleAfter == 0 {
+		o.StaleAfter = time.Hour
+	}
+	return &Server{Options: o, logger: logger, maxFollowed: maxFollowed, ackTimeout: ackTimeout, streams: map[*stream]struct{}{}}
 }
 
 // Register adds the server to g.
@@ -55,30 +92,50 @@ func (s *Server) Stream(g configv1.ConfigDiscovery_StreamServer) error {
 	if err != nil {
 		return err
 	}
-	x := newStream(s, first.NodeId)
-	s.mu.Lock()
-	s.streams[x] = struct{}{}
-	s.mu.Unlock()
 	ctx, cancel := context.WithCancel(g.Context())
-	sent := make(chan error, 1)
-	go func() {
-		defer cancel() // a sender that failed ends the stream
-		sent <- x.send(ctx, g)
-	}()
-	received := make(chan error, 1)
-	go func() { received <- x.receive(first, g) }()
-	select {
-	case err = <-received:
-	case err = <-sent:
-		sent <- err
+	defer cancel()
+	if first.CountsInProcess {
+		release, err := s.startCounting(ctx, first, cancel)
+		if err != nil {
+			return err
+		}
+		defer release()
 	}
-	cancel()
-	s.mu.Lock()
-	delete(s.streams, x)
-	s.mu.Unlock()
-	x.end()
-	<-sent
+	if err := g.SendHeader(nil); err != nil { // the stream is accepted
+		return err
+	}
+	x := newStream(s, first.NodeId)
+	s.begin(x)
+	err = s.serve(ctx, x, first, g)
+	s.end(x, err == nil)
 	return err
+}
+
+// serve returns nil when the processor has said goodbye. Its goroutines end with
+// the handler: a send to a processor that hangs is ended by nothing else.
+func (s *Server) serve(ctx context.Context, x *stream, first *configv1.ConfigRequest, g configv1.ConfigDiscovery_StreamServer) error {
+	sent, received := make(chan error, 1), make(chan error, 1)
+	go func() { sent <- x.send(ctx, g) }()
+	go func() { received <- x.receive(first, g) }()
+	look := time.NewTicker(s.ackTimeout / 4)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-received:
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		case err := <-sent:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-look.C:
+			if x.overdue() {
+				return status.Error(codes.DeadlineExceeded, "updates are not acknowledged")
+			}
+		}
+	}
 }
 
 // Changed marks what the changes touch, on every stream that follows it, and
@@ -87,7 +144,13 @@ func (s *Server) Changed(changes []store.Change) Barrier {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := Barrier{}
+	s.forget()
 	for x := range s.streams {
+		if mark, touched := x.mark(changes); touched {
+			b[x] = mark
+		}
+	}
+	for _, x := range s.lost {
 		if mark, touched := x.mark(changes); touched {
 			b[x] = mark
 		}
@@ -113,8 +176,9 @@ func (s *Server) Resync() Barrier {
 // Barrier waits for the streams that a change touched.
 type Barrier map[*stream]uint64
 
-// Wait returns once every touched stream has acknowledged or is gone, or when
-// ctx ends: then with the names of the nodes that did not.
+// Wait returns once every touched stream has acknowledged or is lost, or when
+// ctx ends: with the names of the nodes that did not acknowledge and may still
+// serve what they knew before.
 func (b Barrier) Wait(ctx context.Context) (missing []string) {
 	for x, mark := range b {
 		if !x.wait(ctx, mark) {

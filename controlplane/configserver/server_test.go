@@ -32,12 +32,14 @@ type memory struct {
 	until    map[secrets.Digest]time.Time
 	settings map[string]*gateway.ProviderSetting
 	routes   map[string]*gateway.Route
+	users    map[string]*gateway.User
+	prices   []*gateway.PriceOverride
 	down     bool
 	hold     chan chan struct{} // when set, a lookup that has read offers a gate and waits for it
 }
 
 func newMemory() *memory {
-	return &memory{keys: map[secrets.Digest]*gateway.Key{}, until: map[secrets.Digest]time.Time{}, settings: map[string]*gateway.ProviderSetting{}}
+	return &memory{keys: map[secrets.Digest]*gateway.Key{}, until: map[secrets.Digest]time.Time{}, settings: map[string]*gateway.ProviderSetting{}, users: map[string]*gateway.User{}}
 }
 
 func (m *memory) Revision(context.Context) (int64, error) {
@@ -91,6 +93,16 @@ func (m *memory) Routes(_ context.Context, ids []string) (out []*gateway.Route, 
 	return out, nil
 }
 
+func (m *memory) PriceOverrides(context.Context) ([]*gateway.PriceOverride, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.prices), nil
+}
+
+func (m *memory) UnknownPricePolicy(context.Context) (gateway.UnknownPricePolicy, error) {
+	return gateway.AllowUnknownPrice, nil
+}
+
 // change commits f at a new revision.
 func (m *memory) change(f func(revision int64)) int64 {
 	m.mu.Lock()
@@ -106,6 +118,7 @@ type fixture struct {
 	store  *memory
 	ring   *secrets.Keyring
 	server *Server
+	conn   *grpc.ClientConn
 	stream configv1.ConfigDiscovery_StreamClient
 	got    chan *configv1.ConfigUpdate
 }
@@ -117,7 +130,7 @@ func setup(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{t: t, store: newMemory(), ring: ring, got: make(chan *configv1.ConfigUpdate)}
-	f.server = New(f.store, ring, slog.New(slog.DiscardHandler))
+	f.server = New(Options{Store: f.store, Keyring: ring}, slog.New(slog.DiscardHandler))
 	l := bufconn.Listen(1 << 20)
 	g := grpc.NewServer(grpc.MaxRecvMsgSize(64 << 20))
 	f.server.Register(g)
@@ -130,6 +143,7 @@ func setup(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
+	f.conn = conn
 	ctx, cancel := context.WithCancel(context.Background())
 	if f.stream, err = configv1.NewConfigDiscoveryClient(conn).Stream(ctx); err != nil {
 		t.Fatal(err)

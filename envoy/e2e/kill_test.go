@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"strconv"
 	"sync"
 	"testing"
@@ -20,14 +19,14 @@ import (
 // load and starts it again, over and over. In the end every request that the
 // provider saw has exactly one event. BRICKS_TEST_KILLS sets the rounds.
 func TestKilledUnderLoad(t *testing.T) {
-	rounds := 3
-	if text := os.Getenv("BRICKS_TEST_KILLS"); text != "" {
-		var err error
-		if rounds, err = strconv.Atoi(text); err != nil {
-			t.Fatal(err)
-		}
-	}
 	e := newEnv(t, testenv.Options{})
+	e.killUnderLoad(t, e.Restart)
+}
+
+// killUnderLoad does so with e's gateway, which restart starts again.
+func (e *env) killUnderLoad(t *testing.T, restart func()) {
+	t.Helper()
+	rounds := number(t, "BRICKS_TEST_KILLS", 3)
 	for round := range rounds {
 		ctx, cancel := context.WithCancel(t.Context())
 		var load sync.WaitGroup
@@ -41,7 +40,7 @@ func TestKilledUnderLoad(t *testing.T) {
 		e.Kill()
 		cancel()
 		load.Wait()
-		e.Restart()
+		restart()
 	}
 	// What Envoy had written to the provider's socket may be read only now.
 	var seen []fakeprovider.Request

@@ -31,7 +31,7 @@ func database(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := fmt.Sprintf("bricks_e2e_%d_%s", os.Getpid(), strings.ToLower(t.Name()))
+	name := fmt.Sprintf("bricks_e2e_%d_%s", os.Getpid(), strings.NewReplacer("/", "_", "#", "_").Replace(strings.ToLower(t.Name())))
 	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
 		t.Fatal(err)
 	}

@@ -238,8 +238,32 @@ func TestRateLimit(t *testing.T) {
 	}
 }
 
-// TestCostLimit: helloChat with max_tokens 5 costs 4500 nano-dollars, and at
-// most its 100 or so bytes as input, 5 tokens as output: below 30000.
+// TestRetryAfterIsTrue: a client that comes back when it was told to is served,
+// and one that comes before is not.
+func TestRetryAfterIsTrue(t *testing.T) {
+	e := newEnv(t, testenv.Options{})
+	key := e.newKey(testenv.Object{"rateLimitOverTime": 1, "rateLimitUnit": "s"})
+	ask := func() answer { return e.post(t, chat, helloChat, bearer(key)...) }
+	first := time.Now()
+	if a := ask(); a.status != http.StatusOK {
+		t.Fatalf("got %v", a)
+	}
+	a := ask()
+	if retry := a.header.Get("Retry-After"); a.status != http.StatusTooManyRequests || retry != "1" {
+		t.Fatalf("got %v with Retry-After %q, want 429 and 1", a, retry)
+	}
+	asked := time.Now()
+	testenv.Eventually(t, 5*time.Second, "served again", func() bool { return ask().status == http.StatusOK })
+	if since := time.Since(first); since < time.Second-50*time.Millisecond {
+		t.Errorf("served again %v after the first, want a second", since)
+	}
+	if since := time.Since(asked); since > time.Second+500*time.Millisecond {
+		t.Errorf("served again %v after Retry-After: 1", since)
+	}
+}
+
+// TestCostLimit: helloChat with max_tokens 5 costs 4500 nano-dollars, and is
+// reserved at 14 tokens of input and 5 of output: 5100.
 func TestCostLimit(t *testing.T) {
 	e := newEnv(t, testenv.Options{})
 	body := `{"model":"gpt-4o-mini","max_tokens":5,` + hello + `}`
@@ -283,7 +307,7 @@ func TestCostLimit(t *testing.T) {
 		e.checkRefusal(t, refusalCase{path: chat, body: `{"model":"fake-unpriced",` + hello + `}`, key: key, status: 403, code: "cost_not_boundable"})
 	})
 	t.Run("wholly reserved", func(t *testing.T) {
-		key := e.newKey(testenv.Object{"costLimitInUsd": 0.00003})
+		key := e.newKey(testenv.Object{"costLimitInUsd": 0.000015})
 		done := make(chan answer)
 		long := `{"model":"gpt-4o-mini","max_tokens":20,"user":"holder",` + hello + `}`
 		go func() {

@@ -181,7 +181,7 @@ func TestRouteChangesUnderLoad(t *testing.T) {
 func TestRouteNoOverspend(t *testing.T) {
 	e := newFaultEnv(t, testenv.Options{})
 	const limit = 1_000_000
-	for round := range (rounds(t) + 2) / 3 {
+	for round := range (number(t, "BRICKS_TEST_ROUNDS", 3) + 2) / 3 {
 		for name, c := range map[string]struct {
 			fault  string
 			stream string

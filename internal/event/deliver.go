@@ -11,7 +11,8 @@ import (
 
 // Sink takes events for good. Writing an event again must change nothing, even
 // if it differs: after a crash between its commit and our note of it, a batch
-// comes twice, or its request comes as interrupted.
+// comes twice, or its request comes as interrupted. An error of kind Invalid says
+// that trying again is of no use; any other that it may be.
 type Sink interface {
 	WriteEvents(ctx context.Context, events []*gateway.Event) error
 }
@@ -139,7 +140,21 @@ func (s *Spool) deliverBatch(ctx context.Context, sink Sink, batch []queued) err
 		}
 		events = append(events, e)
 	}
-	if err := write(ctx, sink, events); err != nil {
+	err := write(ctx, sink, events)
+	switch {
+	case refusedForGood(err) && len(batch) > 1:
+		// One of them, or a few: the others must not wait for it.
+		for i := range batch {
+			if err := s.deliverBatch(ctx, sink, batch[i:i+1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	case refusedForGood(err):
+		if err := s.setAside(events[0], err); err != nil {
+			return err
+		}
+	case err != nil:
 		return err
 	}
 	s.delivered(len(batch), unreadable)

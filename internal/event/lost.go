@@ -38,7 +38,15 @@ func (s *Spool) deliverLost(ctx context.Context, sink Sink) error {
 		if len(batch) == 0 {
 			return nil
 		}
-		if err := write(ctx, sink, batch); err != nil {
+		err := write(ctx, sink, batch)
+		if refusedForGood(err) && len(batch) > 1 {
+			batch = batch[:1] // the others in their turn
+			err = write(ctx, sink, batch)
+		}
+		if refusedForGood(err) {
+			err = s.setAside(batch[0], err)
+		}
+		if err != nil {
 			return err
 		}
 		s.mu.Lock()

@@ -36,6 +36,9 @@ func Open(dir string, o Options) (*Spool, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Recovered == nil {
+		o.Recovered = func(*gateway.Event) {}
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make spool directory: %w", err)
 	}
@@ -83,6 +86,7 @@ func (s *Spool) recover() error {
 	slices.SortFunc(all, func(a, b intent) int { return a.createdAt.Compare(b.createdAt) })
 	for _, q := range all {
 		q.in.references++
+		s.o.Recovered(q.event)
 		s.enqueue(q.queued)
 		s.stats.Recovered++
 	}
@@ -140,6 +144,7 @@ func (s *Spool) take(r record, g *segment, l left) {
 		delete(l.intents, r.event.ID)
 		l.finished[r.event.ID] = true
 		g.references++
+		s.o.Recovered(r.event)
 		s.enqueue(q)
 	}
 }

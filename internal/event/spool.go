@@ -20,7 +20,10 @@ type Options struct {
 	SegmentSize int64
 	// MaxSize is the size of all files from which on Intent refuses; 2 GiB if 0.
 	MaxSize int64
-	Logger  *slog.Logger
+	// Recovered is called by Open with every final that an earlier process left,
+	// interrupted ones included. It must not keep the event.
+	Recovered func(*gateway.Event)
+	Logger    *slog.Logger
 }
 
 // Stats is how a spool stands.
@@ -33,6 +36,7 @@ type Stats struct {
 	Damaged     int64 // bytes that were no record, at the start
 	WriteErrors int64 // failed writes and syncs
 	Unreadable  int64 // finals that could not be read back; their segment is kept
+	Refused     int64 // finals that the sink refused for good; they are in events.refused
 	Dropped     int64 // events of refused requests given up while the disk failed
 }
 

@@ -51,10 +51,12 @@ func example(id string) *gateway.Event {
 	return &gateway.Event{
 		ID: id, CreatedAt: time.UnixMicro(1_700_000_000_123_456).UTC(), KeyID: "key", Tags: []string{"a", "b"}, SettingID: "s",
 		Provider: "openai", Path: "/p", Method: "POST", Operation: "chat", Status: 200, RequestModel: "m", ResponseModel: "m-1",
-		Usage: gateway.Usage{InputTokens: 1, CacheReadTokens: 2, CacheWrite5mTokens: 3, CacheWrite1hTokens: 4, OutputTokens: 5, ReasoningTokens: 6, AudioInputTokens: 7, AudioOutputTokens: 8},
-		Cost:  42, PriceStatus: gateway.Priced, Estimated: true, Incomplete: true, Latency: 3 * time.Millisecond, TimeToFirstToken: time.Millisecond,
+		Usage: gateway.Usage{InputTokens: 1, CacheReadTokens: 2, CacheWrite5mTokens: 3, CacheWrite1hTokens: 4, OutputTokens: 5, ReasoningTokens: 6, AudioInputTokens: 7, AudioOutputTokens: 8,
+			CacheReadAudioTokens: 9, ImageInputTokens: 10, ImageOutputTokens: 11, Images: 12, Milliseconds: 13, Characters: 14, Queries: 15, Pages: 16, WebSearches: 17},
+		PriceModel: "hd/m", PriceTerms: "flex",
+		Cost: 42, PriceStatus: gateway.Priced, Estimated: true, Incomplete: true, Latency: 3 * time.Millisecond, TimeToFirstToken: time.Millisecond,
 		Attempts: 2, Streamed: true, CustomID: "c", UserID: "u", CorrelationID: "x", Metadata: "{}", Action: "allowed", PolicyID: "p", RouteID: "r",
-		RefusalCode: "f", RefusedCount: 9, Request: []byte{0, 1}, Response: []byte{2},
+		RefusalCode: "f", RefusedCount: 9, Request: []byte{0, 1}, Response: []byte{2}, Accounts: []gateway.AccountID{"user:u", "default:key:u"},
 	}
 }
 

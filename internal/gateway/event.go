@@ -3,17 +3,29 @@ package gateway
 import "time"
 
 // Usage is what a provider's answer consumed, normalised over providers:
-// InputTokens includes cached and cache-writing tokens, OutputTokens includes
-// reasoning tokens.
+// InputTokens includes cached, cache-writing, audio and image tokens,
+// OutputTokens includes reasoning, audio and image tokens.
 type Usage struct {
-	InputTokens        int64
-	CacheReadTokens    int64
-	CacheWrite5mTokens int64
-	CacheWrite1hTokens int64
-	OutputTokens       int64
-	ReasoningTokens    int64
-	AudioInputTokens   int64
-	AudioOutputTokens  int64
+	InputTokens          int64
+	CacheReadTokens      int64 // with CacheReadAudioTokens
+	CacheWrite5mTokens   int64
+	CacheWrite1hTokens   int64 // and what is kept for longer
+	OutputTokens         int64
+	ReasoningTokens      int64
+	AudioInputTokens     int64 // with CacheReadAudioTokens
+	AudioOutputTokens    int64
+	CacheReadAudioTokens int64
+	ImageInputTokens     int64
+	ImageOutputTokens    int64
+
+	// Billed by the piece, where the provider counts no tokens.
+	Images       int64
+	Milliseconds int64 // of sound or video
+	Characters   int64
+	Queries      int64 // of rerank and search models
+	Pages        int64
+
+	WebSearches int64 // made by the provider's own tool, beside the tokens
 }
 
 // PriceStatus says how an event's cost came to be.
@@ -46,8 +58,14 @@ type Event struct {
 	Usage         Usage
 	Cost          NanoUSD
 	PriceStatus   PriceStatus
-	Estimated     bool // usage was not (all) reported by the provider
-	Incomplete    bool // the answer did not reach its end
+	// PriceModel is the name that was looked up in the price list where it is
+	// neither model above: what a deployment or an image size is priced as.
+	PriceModel string
+	// PriceTerms is what else chose the price, as pricing.Terms spells it: the
+	// service tier, or "batch". Empty: the standard price.
+	PriceTerms string
+	Estimated  bool // usage was not (all) reported by the provider
+	Incomplete bool // the answer did not reach its end
 
 	Latency          time.Duration
 	TimeToFirstToken time.Duration // 0: unknown

@@ -92,7 +92,7 @@ func (c CostLimit) Refuse(least gateway.NanoUSD, now time.Time) *Refusal {
 func RefuseRate(label string, l gateway.Limits, wait time.Duration, now time.Time) *Refusal {
 	return &Refusal{
 		Code: "rate_limit_exceeded", Scope: label + " rate limit", RetryAfter: wait, Reset: now.Add(wait),
-		Message: fmt.Sprintf("this %s may make %d requests per %s; try again in %s", label, l.RateLimitOverTime, l.RateLimitUnit, wait.Round(time.Millisecond)),
+		Message: fmt.Sprintf("%s rate limit: %d requests per %s; try again in %s", label, l.RateLimitOverTime, l.RateLimitUnit, wait.Round(time.Millisecond)),
 	}
 }
 
@@ -100,6 +100,6 @@ func RefuseRate(label string, l gateway.Limits, wait time.Duration, now time.Tim
 func RefuseParallel(label string, l gateway.Limits) *Refusal {
 	return &Refusal{
 		Code: "rate_limit_exceeded", Scope: label + " parallel requests", RetryAfter: time.Second,
-		Message: fmt.Sprintf("this %s may have %d requests running at once", label, l.MaxParallelRequests),
+		Message: fmt.Sprintf("%s limit of parallel requests: %d at once", label, l.MaxParallelRequests),
 	}
 }

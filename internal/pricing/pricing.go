@@ -6,6 +6,7 @@ package pricing
 import (
 	_ "embed"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/bricks-gateway/bricks/internal/jsonscan"
@@ -17,6 +18,7 @@ var list []byte
 // Table holds prices by model. It does not change and is safe for concurrent use.
 type Table struct {
 	prices map[string]*Price
+	free   map[string]bool // providers with a model that costs nothing
 }
 
 // Default returns the embedded price list, read at the first call.
@@ -30,16 +32,19 @@ var Default = sync.OnceValue(func() *Table {
 
 // Parse reads a price list: an object of models, each an object of prices.
 func Parse(data []byte) (*Table, error) {
-	t := &Table{prices: make(map[string]*Price, 5000)}
+	t := &Table{prices: make(map[string]*Price, 5000), free: map[string]bool{}}
 	var bad error
 	err := jsonscan.Object(data, func(m jsonscan.Member) bool {
-		p, err := parsePrice(m.Value)
+		p, err := parsePrice(m.Name, m.Value, false)
 		if err != nil {
 			bad = fmt.Errorf("price of %s: %w", m.Name, err)
 			return false
 		}
 		if p != nil {
 			t.prices[m.Name] = p
+			if provider, _, qualified := strings.Cut(m.Name, "/"); qualified && p.free {
+				t.free[provider] = true
+			}
 		}
 		return true
 	})
@@ -53,15 +58,23 @@ func Parse(data []byte) (*Table, error) {
 // a date suffix (-2024-08-06, -20250929). ok is false when there is none: such
 // a model is unpriced, which is not the same as free.
 func (t *Table) Lookup(provider, model string) (p *Price, ok bool) {
+	_, p, ok = t.find(provider, model)
+	return p, ok
+}
+
+// find is Lookup that also tells the name in the list.
+func (t *Table) find(provider, model string) (name string, p *Price, ok bool) {
 	for _, name := range [...]string{model, withoutDate(model)} {
-		if p, ok = t.prices[provider+"/"+name]; ok {
-			return p, true
+		if provider != "" {
+			if p, ok = t.prices[provider+"/"+name]; ok {
+				return provider + "/" + name, p, true
+			}
 		}
 		if p, ok = t.prices[name]; ok {
-			return p, true
+			return name, p, true
 		}
 	}
-	return nil, false
+	return "", nil, false
 }
 
 // withoutDate cuts a trailing -YYYY-MM-DD or -YYYYMMDD off.

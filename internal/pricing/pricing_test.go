@@ -41,7 +41,7 @@ func TestCostOfTheEmbeddedList(t *testing.T) {
 			t.Errorf("%s: %s has no price", tt.name, tt.model)
 			continue
 		}
-		if got := p.Cost(tt.usage); got != tt.want {
+		if got := p.Cost(tt.usage, pricing.Terms{}); got != tt.want {
 			t.Errorf("%s: cost = %d, want %d nano-dollars", tt.name, got, tt.want)
 		}
 	}
@@ -67,7 +67,7 @@ func TestTiersAndRounding(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s has no price", model)
 		}
-		return p.Cost(gateway.Usage{InputTokens: input})
+		return p.Cost(gateway.Usage{InputTokens: input}, pricing.Terms{})
 	}
 	for _, tt := range []struct {
 		provider, model string
@@ -85,13 +85,17 @@ func TestTiersAndRounding(t *testing.T) {
 			t.Errorf("%s of %d tokens = %d, want %d", tt.model, tt.input, got, tt.want)
 		}
 	}
-	for _, model := range []string{"image", "image tokens", "query"} {
-		if _, ok := table.Lookup("", model); ok {
-			t.Errorf("%s is not billed by these tokens and counts as priced: it would cost nothing", model)
+	for _, model := range []string{"image", "query"} {
+		p, _ := table.Lookup("", model)
+		if p.Covers(gateway.Usage{InputTokens: 5, OutputTokens: 5}, pricing.Terms{}) {
+			t.Errorf("%s is not billed by tokens and covers them: it would cost nothing", model)
+		}
+		if _, ok := p.Bound(5, 5, pricing.Terms{}); ok {
+			t.Errorf("%s is not billed by tokens and has a bound", model)
 		}
 	}
 	p, _ := table.Lookup("", "tiered")
-	if got := p.Cost(gateway.Usage{InputTokens: 1 << 62, OutputTokens: 1 << 62}); got <= 0 {
+	if got := p.Cost(gateway.Usage{InputTokens: 1 << 62, OutputTokens: 1 << 62}, pricing.Terms{}); got <= 0 {
 		t.Errorf("a huge usage costs %d", got)
 	}
 }
@@ -117,7 +121,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if p, ok := table.Lookup("", "m"); ok && p.Cost(gateway.Usage{InputTokens: 1 << 62, OutputTokens: 1 << 62}) < 0 {
+		if p, ok := table.Lookup("", "m"); ok && p.Cost(gateway.Usage{InputTokens: 1 << 62, OutputTokens: 1 << 62}, pricing.Terms{}) < 0 {
 			t.Error("negative cost")
 		}
 	})
@@ -128,6 +132,6 @@ func BenchmarkCost(b *testing.B) {
 	u := gateway.Usage{InputTokens: 1000, OutputTokens: 500, CacheReadTokens: 100}
 	b.ReportAllocs()
 	for b.Loop() {
-		p.Cost(u)
+		p.Cost(u, pricing.Terms{})
 	}
 }

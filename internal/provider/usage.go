@@ -16,6 +16,9 @@ type Reading struct {
 	Usage   gateway.Usage
 	HasCost bool   // usage was reported
 	Model   string // the answer's own model, empty when not told
+	// ServiceTier is the tier that served the request, as the provider spells it
+	// ("fast" for Anthropic's fast speed); empty when not told.
+	ServiceTier string
 	// Invalid says that a figure was not a token count; Usage is then partial.
 	Invalid bool
 }
@@ -26,16 +29,37 @@ func (m Meter) ReadJSON(body []byte) Reading {
 	if m == MeterNone {
 		return r
 	}
+	searches := int64(0)
 	_ = jsonscan.Object(body, func(x jsonscan.Member) bool {
 		switch x.Name {
 		case "model":
 			r.Model, _ = x.String()
+		case "service_tier":
+			r.ServiceTier, _ = x.String()
 		case "usage":
 			r.apply(m, x.Value)
+		case "output":
+			searches = countSearches(x)
 		}
 		return true
 	})
+	r.Usage.WebSearches = max(r.Usage.WebSearches, searches)
 	return r
+}
+
+// countSearches counts the calls of OpenAI's web search tool among a response's
+// output items: they cost a fee each and are not in the usage.
+func countSearches(output jsonscan.Member) (n int64) {
+	if !output.IsArray() || !bytes.Contains(output.Value, []byte("web_search_call")) {
+		return 0
+	}
+	_ = jsonscan.Array(output.Value, func(item []byte) bool {
+		if t, ok := jsonscan.Get(item, "type"); ok && string(t.Value) == `"web_search_call"` {
+			n++
+		}
+		return true
+	})
+	return n
 }
 
 // ReadEvent adds what one stream event's data tells. Figures are cumulative
@@ -46,8 +70,11 @@ func (m Meter) ReadEvent(r *Reading, data []byte) {
 		if r.Model != "" && !bytes.Contains(data, []byte(`"usage"`)) {
 			return
 		}
-		next := m.ReadJSON(data)
-		r.merge(next)
+		object := data
+		if x, ok := jsonscan.Get(data, "response"); ok && x.IsObject() {
+			object = x.Value // an event of the responses API
+		}
+		r.merge(m.ReadJSON(object))
 	case MeterAnthropic:
 		if !bytes.Contains(data, []byte(`"usage"`)) {
 			return
@@ -75,6 +102,9 @@ func (r *Reading) merge(next Reading) {
 	if next.Model != "" {
 		r.Model = next.Model
 	}
+	if next.ServiceTier != "" {
+		r.ServiceTier = next.ServiceTier
+	}
 	if next.HasCost {
 		r.Usage, r.HasCost = next.Usage, true
 	}
@@ -101,11 +131,13 @@ func (r *Reading) apply(m Meter, usage []byte) {
 		case "prompt_tokens_details", "input_tokens_details":
 			r.details(x, map[string]*int64{
 				"cached_tokens": &u.CacheReadTokens, "cache_write_tokens": &u.CacheWrite5mTokens,
-				"audio_tokens": &u.AudioInputTokens,
+				"audio_tokens": &u.AudioInputTokens, "image_tokens": &u.ImageInputTokens,
 			})
+			r.cachedDetails(x)
 		case "completion_tokens_details", "output_tokens_details":
 			r.details(x, map[string]*int64{
 				"reasoning_tokens": &u.ReasoningTokens, "audio_tokens": &u.AudioOutputTokens,
+				"image_tokens": &u.ImageOutputTokens,
 			})
 		}
 		return true
@@ -134,12 +166,35 @@ func (r *Reading) applyAnthropic(usage []byte) {
 			r.details(x, map[string]*int64{"ephemeral_1h_input_tokens": &write1h})
 		case "output_tokens_details":
 			r.details(x, map[string]*int64{"thinking_tokens": &u.ReasoningTokens})
+		case "server_tool_use":
+			r.details(x, map[string]*int64{"web_search_requests": &u.WebSearches})
+		case "service_tier":
+			if tier, ok := x.String(); ok && r.ServiceTier != fastTier {
+				r.ServiceTier = tier
+			}
+		case "speed":
+			if speed, _ := x.String(); speed == "fast" {
+				r.ServiceTier = fastTier
+			}
 		}
 		return true
 	})
 	write1h = min(write1h, write)
 	u.CacheWrite1hTokens, u.CacheWrite5mTokens = write1h, write-write1h
 	u.InputTokens = uncached + u.CacheReadTokens + write
+}
+
+// fastTier is what Anthropic's fast speed is priced as.
+const fastTier = "fast"
+
+// cachedDetails reads which of the cached tokens were sound.
+func (r *Reading) cachedDetails(details jsonscan.Member) {
+	if !details.IsObject() {
+		return
+	}
+	if x, ok := jsonscan.Get(details.Value, "cached_tokens_details"); ok {
+		r.details(x, map[string]*int64{"audio_tokens": &r.Usage.CacheReadAudioTokens})
+	}
 }
 
 func (r *Reading) details(x jsonscan.Member, fields map[string]*int64) {

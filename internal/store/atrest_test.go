@@ -226,7 +226,7 @@ func TestDataSurvivesReopening(t *testing.T) {
 		if p, err := s.Setting(t.Context(), "a"); err != nil || p.APIKey.Reveal() != "credential" {
 			t.Errorf("setting after reopening: %v, %v", p, err)
 		}
-		if sum, err := s.Spend(t.Context(), "k", time.Time{}, time.Time{}); err != nil || sum != 3 {
+		if sum, err := s.Spend(t.Context(), gateway.KeyAccount("k"), time.Time{}, time.Time{}); err != nil || sum != 3 {
 			t.Errorf("spend after reopening: %v, %v", sum, err)
 		}
 		if revision, err := s.Revision(t.Context()); err != nil || revision != 1 {

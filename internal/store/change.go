@@ -14,17 +14,22 @@ const (
 	KindKey     = "key"
 	KindSetting = "setting"
 	KindRoute   = "route"
+	KindUser    = "user"
+	KindPrices  = "prices" // overrides, or what to do without a price
 )
 
 // Change says that an object was made, changed or deleted, not how: whoever
 // cares reads it again.
 type Change struct {
 	Revision int64
-	Kind     string // one of those above
+	Kind     string // KindKey, KindSetting, …
 	ID       string
-	// Digests are all that the key had before or after the change; none for a
-	// setting.
+	// Digests are all that the key had before or after the change; none for
+	// what is no key.
 	Digests []secrets.Digest
+	// UserIDs are what clients called the user before and after the change; none
+	// for what is no user.
+	UserIDs []string
 }
 
 // administer runs f in a transaction at a new revision and keeps the change
@@ -42,8 +47,8 @@ func (s *Store) administer(ctx context.Context, doing string, f func(ctx context
 		if err != nil {
 			return err
 		}
-		if _, err := q.exec(ctx, "INSERT INTO changes (revision, kind, object_id, digests) VALUES (?, ?, ?, ?)",
-			revision, change.Kind, change.ID, joinDigests(change.Digests)); err != nil {
+		if _, err := q.exec(ctx, "INSERT INTO changes (revision, kind, object_id, digests, user_ids) VALUES (?, ?, ?, ?, ?)",
+			revision, change.Kind, change.ID, joinDigests(change.Digests), list(change.UserIDs)); err != nil {
 			return err
 		}
 		if s.dialect.notify != "" {
@@ -73,7 +78,7 @@ func (s *Store) Revision(ctx context.Context) (int64, error) {
 func (s *Store) ChangesSince(ctx context.Context, revision int64) ([]Change, error) {
 	var changes []Change
 	err := s.view(ctx, "read changes", func(ctx context.Context, q querier) error {
-		rows, err := q.query(ctx, "SELECT revision, kind, object_id, digests FROM changes WHERE revision > ? ORDER BY revision", revision)
+		rows, err := q.query(ctx, "SELECT revision, kind, object_id, digests, user_ids FROM changes WHERE revision > ? ORDER BY revision", revision)
 		if err != nil {
 			return err
 		}
@@ -86,7 +91,7 @@ func (s *Store) ChangesSince(ctx context.Context, revision int64) ([]Change, err
 func scanChange(row scanner) (Change, error) {
 	var c Change
 	var digests []byte
-	if err := row.Scan(&c.Revision, &c.Kind, &c.ID, &digests); err != nil {
+	if err := row.Scan(&c.Revision, &c.Kind, &c.ID, &digests, jsonColumn{&c.UserIDs}); err != nil {
 		return c, err
 	}
 	for part := range slices.Chunk(digests, len(secrets.Digest{})) {

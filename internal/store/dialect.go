@@ -19,6 +19,7 @@ type dialect struct {
 	find       string // function: position of the second text in the first, 0 when absent
 	containing string // condition: JSON array column %s holds all elements of the JSON array ?
 	among      string // condition: column %s is among the elements of the JSON array ?
+	overlap    string // condition: JSON array column %s holds an element of the JSON array ?
 	notify     string // statement that wakes listeners on commit; empty for none
 }
 
@@ -28,6 +29,7 @@ var sqliteDialect = dialect{
 	find:       "instr",
 	containing: "NOT EXISTS (SELECT value FROM json_each(?) EXCEPT SELECT value FROM json_each(%s))",
 	among:      "%s IN (SELECT value FROM json_each(?))",
+	overlap:    "EXISTS (SELECT value FROM json_each(%s) INTERSECT SELECT value FROM json_each(?))",
 }
 
 var postgresDialect = dialect{
@@ -37,6 +39,7 @@ var postgresDialect = dialect{
 	find:       "strpos",
 	containing: "%s::jsonb @> CAST(? AS jsonb)",
 	among:      "%s = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(? AS jsonb))))",
+	overlap:    "EXISTS (SELECT jsonb_array_elements_text(%s::jsonb) INTERSECT SELECT jsonb_array_elements_text(CAST(? AS jsonb)))",
 	notify:     "SELECT pg_notify('" + channel + "', '')",
 }
 
@@ -83,6 +86,10 @@ func (c *conditions) containing(column string, values []string) {
 		c.add(fmt.Sprintf(c.dialect.containing, column), list(values))
 	}
 }
+
+// overlapping is the condition that the JSON array in column holds an element
+// of the JSON array that is its argument.
+func (c *conditions) overlapping(column string) string { return fmt.Sprintf(c.dialect.overlap, column) }
 
 func (c *conditions) where() string {
 	if len(c.terms) == 0 {

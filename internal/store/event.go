@@ -19,6 +19,9 @@ var eventColumns = []struct{ name, kind string }{
 	{"request_model", "text"}, {"response_model", "text"},
 	{"input_tokens", "bigint"}, {"cache_read_tokens", "bigint"}, {"cache_write_5m_tokens", "bigint"}, {"cache_write_1h_tokens", "bigint"},
 	{"output_tokens", "bigint"}, {"reasoning_tokens", "bigint"}, {"audio_input_tokens", "bigint"}, {"audio_output_tokens", "bigint"},
+	{"cache_read_audio_tokens", "bigint"}, {"image_input_tokens", "bigint"}, {"image_output_tokens", "bigint"},
+	{"images", "bigint"}, {"milliseconds", "bigint"}, {"characters", "bigint"}, {"queries", "bigint"}, {"pages", "bigint"}, {"web_searches", "bigint"},
+	{"price_model", "text"}, {"price_terms", "text"},
 	{"cost", "bigint"}, {"price_status", "text"}, {"estimated", "boolean"}, {"incomplete", "boolean"},
 	{"latency", "bigint"}, {"time_to_first_token", "bigint"}, {"attempts", "bigint"}, {"streamed", "boolean"},
 	{"custom_id", "text"}, {"user_id", "text"}, {"correlation_id", "text"}, {"metadata", "text"},
@@ -45,12 +48,38 @@ func eventRow(e *gateway.Event) []any {
 		text(e.RequestModel), text(e.ResponseModel),
 		u.InputTokens, u.CacheReadTokens, u.CacheWrite5mTokens, u.CacheWrite1hTokens,
 		u.OutputTokens, u.ReasoningTokens, u.AudioInputTokens, u.AudioOutputTokens,
+		u.CacheReadAudioTokens, u.ImageInputTokens, u.ImageOutputTokens,
+		u.Images, u.Milliseconds, u.Characters, u.Queries, u.Pages, u.WebSearches,
+		text(e.PriceModel), text(e.PriceTerms),
 		int64(e.Cost), text(string(e.PriceStatus)), e.Estimated, e.Incomplete,
 		e.Latency.Microseconds(), e.TimeToFirstToken.Microseconds(), int64(e.Attempts), e.Streamed,
 		text(e.CustomID), text(e.UserID), text(e.CorrelationID), text(e.Metadata),
 		text(e.Action), text(e.PolicyID), text(e.RouteID), text(e.RefusalCode), int64(e.RefusedCount),
 		e.Request, e.Response,
 	}
+}
+
+// eventRows are what is written of one event: its row, and one for each account
+// that it is charged to.
+type eventRows struct {
+	event    []any
+	accounts [][]any
+}
+
+const accountColumnNames = "event_id, account, created_at, cost"
+
+func accountRows(e *gateway.Event) [][]any {
+	var rows [][]any
+	for _, a := range slices.Compact(slices.Sorted(slices.Values(e.Accounts))) {
+		rows = append(rows, []any{text(e.ID), text(string(a)), e.CreatedAt.UnixMicro(), int64(e.Cost)})
+	}
+	return rows
+}
+
+// eventSelection is what to select from events for scanEvent.
+func (s *Store) eventSelection() string {
+	return eventColumnNames + ", (SELECT CAST(COALESCE(" + s.dialect.jsonArray +
+		"(account ORDER BY account), '[]') AS TEXT) FROM event_accounts WHERE event_id = events.id)"
 }
 
 func scanEvent(row scanner) (*gateway.Event, error) {
@@ -63,11 +92,14 @@ func scanEvent(row scanner) (*gateway.Event, error) {
 		&e.RequestModel, &e.ResponseModel,
 		&u.InputTokens, &u.CacheReadTokens, &u.CacheWrite5mTokens, &u.CacheWrite1hTokens,
 		&u.OutputTokens, &u.ReasoningTokens, &u.AudioInputTokens, &u.AudioOutputTokens,
+		&u.CacheReadAudioTokens, &u.ImageInputTokens, &u.ImageOutputTokens,
+		&u.Images, &u.Milliseconds, &u.Characters, &u.Queries, &u.Pages, &u.WebSearches,
+		&e.PriceModel, &e.PriceTerms,
 		&e.Cost, &e.PriceStatus, &e.Estimated, &e.Incomplete,
 		&latency, &first, &e.Attempts, &e.Streamed,
 		&e.CustomID, &e.UserID, &e.CorrelationID, &e.Metadata,
 		&e.Action, &e.PolicyID, &e.RouteID, &e.RefusalCode, &e.RefusedCount,
-		&e.Request, &e.Response,
+		&e.Request, &e.Response, jsonColumn{&e.Accounts},
 	)
 	e.CreatedAt = time.UnixMicro(created).UTC()
 	e.Latency, e.TimeToFirstToken = time.Duration(latency)*time.Microsecond, time.Duration(first)*time.Microsecond
@@ -81,29 +113,44 @@ func (s *Store) WriteEvents(ctx context.Context, events []*gateway.Event) error 
 	if len(events) == 0 {
 		return nil
 	}
+	return s.update(ctx, "write events", func(ctx context.Context, tx *sql.Tx) error {
+		return s.insertEvents(ctx, tx, events)
+	})
+}
+
+func (s *Store) insertEvents(ctx context.Context, tx *sql.Tx, events []*gateway.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
 	// Two writers that insert the same ids in different orders would wait for
 	// one another in PostgreSQL's index.
 	sorted := slices.SortedStableFunc(slices.Values(events), func(a, b *gateway.Event) int { return cmp.Compare(a.ID, b.ID) })
-	rows := make([][]any, 0, len(sorted))
+	sorted = slices.CompactFunc(sorted, func(a, b *gateway.Event) bool { return a.ID == b.ID })
+	rows := make([]eventRows, 0, len(sorted))
 	for _, e := range sorted {
 		if e.ID == "" {
 			return invalid("an event has no id")
 		}
-		rows = append(rows, eventRow(e))
+		rows = append(rows, eventRows{eventRow(e), accountRows(e)})
 	}
-	return s.update(ctx, "write events", func(ctx context.Context, tx *sql.Tx) error {
-		return s.backend.insertEvents(ctx, tx, rows)
-	})
+	return s.backend.insertEvents(ctx, tx, rows)
 }
 
-// Spend sums the cost of the key's events in [start, end); a zero time is open.
-func (s *Store) Spend(ctx context.Context, keyID string, start, end time.Time) (gateway.NanoUSD, error) {
+// Spend sums the cost of the account's events in [start, end); a zero time is
+// open.
+func (s *Store) Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error) {
 	where := conditions{dialect: s.dialect}
-	where.add("key_id = ?", text(keyID))
+	from := "event_accounts"
+	if keyID, ok := strings.CutPrefix(string(account), string(gateway.KeyAccount(""))); ok {
+		from = "events" // every event has exactly one key
+		where.add("key_id = ?", text(keyID))
+	} else {
+		where.add("account = ?", text(string(account)))
+	}
 	where.during(start, end)
 	var sum gateway.NanoUSD
 	err := s.view(ctx, "sum spend", func(ctx context.Context, q querier) error {
-		return q.queryRow(ctx, "SELECT CAST(COALESCE(SUM(cost), 0) AS BIGINT) FROM events"+where.where(), where.args...).Scan(&sum)
+		return q.queryRow(ctx, "SELECT CAST(COALESCE(SUM(cost), 0) AS BIGINT) FROM "+from+where.where(), where.args...).Scan(&sum)
 	})
 	return sum, err
 }

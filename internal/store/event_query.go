@@ -52,7 +52,7 @@ func (s *Store) Events(ctx context.Context, f EventFilter) (events []*gateway.Ev
 				return fmt.Errorf("count: %w", err)
 			}
 		}
-		rows, err := q.query(ctx, "SELECT "+eventColumnNames+" FROM events"+where.where()+order+page, where.args...)
+		rows, err := q.query(ctx, "SELECT "+s.eventSelection()+" FROM events"+where.where()+order+page, where.args...)
 		if err != nil {
 			return err
 		}

@@ -134,16 +134,49 @@ type postgresBackend struct {
 // insertEvents sends one array for each column: one statement and one round
 // trip for any number of events, and it can skip those that are there, which
 // COPY cannot.
-func (b *postgresBackend) insertEvents(ctx context.Context, tx *sql.Tx, rows [][]any) error {
+func (b *postgresBackend) insertEvents(ctx context.Context, tx *sql.Tx, rows []eventRows) error {
 	arrays, args := make([]string, len(eventColumns)), make([]any, len(eventColumns))
 	for i, column := range eventColumns {
 		values := make([]any, len(rows))
 		for j, row := range rows {
-			values[j] = row[i]
+			values[j] = row.event[i]
 		}
 		args[i] = values
 		arrays[i] = fmt.Sprintf("$%d::%s[]", i+1, column.kind)
 	}
-	_, err := tx.ExecContext(ctx, "INSERT INTO events ("+eventColumnNames+") SELECT * FROM unnest("+strings.Join(arrays, ", ")+") ON CONFLICT DO NOTHING", args...)
+	written, err := tx.QueryContext(ctx, "INSERT INTO events ("+eventColumnNames+") SELECT * FROM unnest("+strings.Join(arrays, ", ")+") ON CONFLICT DO NOTHING RETURNING id", args...)
+	if err != nil {
+		return err
+	}
+	ids, err := collect(written, func(row scanner) (id string, err error) { return id, row.Scan(&id) })
+	if err != nil {
+		return err
+	}
+	return insertAccounts(ctx, tx, rows, ids)
+}
+
+// insertAccounts writes the accounts of those events that have just been
+// written: the others have theirs already.
+func insertAccounts(ctx context.Context, tx *sql.Tx, rows []eventRows, written []string) error {
+	isNew := make(map[string]bool, len(written))
+	for _, id := range written {
+		isNew[id] = true
+	}
+	columns := make([][]any, 4)
+	for _, row := range rows {
+		for _, account := range row.accounts {
+			if !isNew[account[0].(string)] {
+				continue
+			}
+			for i, v := range account {
+				columns[i] = append(columns[i], v)
+			}
+		}
+	}
+	if len(columns[0]) == 0 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "INSERT INTO event_accounts ("+accountColumnNames+") SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])",
+		columns[0], columns[1], columns[2], columns[3])
 	return err
 }

@@ -117,7 +117,7 @@ func TestPostgresCutConnectionsComeBack(t *testing.T) {
 			return err == nil
 		})
 	}
-	if sum, err := s.Spend(t.Context(), "k", time.Time{}, time.Time{}); err != nil || sum != 1 {
+	if sum, err := s.Spend(t.Context(), gateway.KeyAccount("k"), time.Time{}, time.Time{}); err != nil || sum != 1 {
 		t.Errorf("spend %v (%v), want 1", sum, err)
 	}
 }

@@ -73,7 +73,7 @@ func openSQLite(path string, connections int, parameters ...string) (*sql.DB, er
 type sqliteBackend struct{ path string }
 
 // insertEvents reuses one prepared statement: there is no round trip to save.
-func (b *sqliteBackend) insertEvents(ctx context.Context, tx *sql.Tx, rows [][]any) error {
+func (b *sqliteBackend) insertEvents(ctx context.Context, tx *sql.Tx, rows []eventRows) error {
 	insert, err := tx.PrepareContext(ctx, "INSERT INTO events ("+eventColumnNames+") VALUES ("+
 		strings.TrimSuffix(strings.Repeat("?,", len(eventColumns)), ",")+") ON CONFLICT DO NOTHING")
 	if err != nil {
@@ -81,8 +81,20 @@ func (b *sqliteBackend) insertEvents(ctx context.Context, tx *sql.Tx, rows [][]a
 	}
 	defer func() { _ = insert.Close() }()
 	for _, row := range rows {
-		if _, err := insert.ExecContext(ctx, row...); err != nil {
+		result, err := insert.ExecContext(ctx, row.event...)
+		if err != nil {
 			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			if err != nil {
+				return err
+			}
+			continue // it is there, and its accounts with it
+		}
+		for _, account := range row.accounts {
+			if _, err := tx.ExecContext(ctx, "INSERT INTO event_accounts ("+accountColumnNames+") VALUES (?, ?, ?, ?)", account...); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

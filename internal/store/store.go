@@ -1,4 +1,4 @@
-// Package store keeps keys, provider settings and events in a SQL database:
+// Package store keeps keys, users, provider settings and events in a SQL database:
 // SQLite inside the process, or PostgreSQL. There is one Store; what the two
 // databases spell differently is a small dialect value.
 //
@@ -53,8 +53,9 @@ type Store struct {
 
 // backend is what has no SQL in common.
 type backend interface {
-	// insertEvents writes events that are not there yet.
-	insertEvents(ctx context.Context, tx *sql.Tx, rows [][]any) error
+	// insertEvents writes events that are not there yet, with their accounts. No
+	// two rows have the same id.
+	insertEvents(ctx context.Context, tx *sql.Tx, rows []eventRows) error
 	// listen calls wake after other processes' commits until ctx ends.
 	listen(ctx context.Context, wake func())
 	// lockSingleProcessor holds a lock until the returned function is called.

@@ -19,6 +19,7 @@ import (
 type Options struct {
 	// Serve runs `bricks serve`, and its Envoy is a child of the test instead.
 	Serve         bool
+	Role          string   // one role alone: controlplane, processor or admin
 	Args          []string // after the command
 	Env           []string // over the few variables that are handed on
 	AllowUpstream []string // host:port of upstreams that may be private and plain
@@ -27,6 +28,7 @@ type Options struct {
 // Gateway is a bricks process with its Envoy.
 type Gateway struct {
 	Admin, Proxy, Metrics string // host:port of the ready line
+	Control, Processor    string // the same, of roles alone
 	DataDir               string
 
 	t       testing.TB
@@ -80,6 +82,9 @@ func (g *Gateway) Restart() {
 	if g.options.Serve {
 		command, proxy = "serve", g.Proxy // where the Envoy that goes on running listens
 	}
+	if g.options.Role != "" {
+		command, proxy = g.options.Role, "127.0.0.1:1" // Args say better
+	}
 	args := []string{
 		command, "--data-dir", g.DataDir, "--envoy-path", g.envoy, "--log-level", "debug",
 		"--admin-address=127.0.0.1:0", "--proxy-address=" + proxy, "--metrics-address=127.0.0.1:0",
@@ -105,6 +110,7 @@ func (g *Gateway) Restart() {
 	select {
 	case line := <-ready:
 		g.Admin, g.Proxy, g.Metrics = line["admin"], line["proxy"], line["metrics"]
+		g.Control, g.Processor = line["control"], line["processor"]
 	case <-g.done:
 		g.t.Fatalf("bricks ended before it was ready: %v", g.exit)
 	case <-deadline.C:
@@ -218,3 +224,6 @@ func (l *logs) tail(lines int) string {
 	all := strings.Split(l.String(), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
+
+// Args are the arguments after the command that the test gave.
+func (g *Gateway) Args() []string { return g.options.Args }

@@ -65,6 +65,9 @@ func Eventually(t testing.TB, within time.Duration, what string, condition func(
 	}
 }
 
+// FreeAddress is a host:port of this machine that nobody listens on now.
+func FreeAddress(t testing.TB) string { return freeAddress(t) }
+
 // freeAddress is a host:port that nobody listens on now.
 func freeAddress(t testing.TB) string {
 	t.Helper()

@@ -1,13 +1,15 @@
-// Package configcache holds what a processor knows of keys and provider
+// Package configcache holds what a processor knows of keys, users and provider
 // settings, fed by the control plane's config stream.
 //
 // A key is asked for the first time it is presented, by SHA-256 of its secret,
 // and followed from then on: changes are pushed. "No such key" is an answer
-// that is followed too. Reading what is known takes no lock and no I/O.
+// that is followed too. Users are asked for in the same way, by the end user that
+// a request names and its key. Reading what is known takes no lock and no I/O.
 package configcache
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"maps"
 	"sync"
@@ -17,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/pricing"
 	configv1 "github.com/bricks-gateway/bricks/proto/config/v1"
 )
 
@@ -35,8 +38,9 @@ type Setting struct {
 // then costs bounded memory, and one question to the control plane each.
 const maxAbsent = 10_000
 
-// maxPending is how many questions may be open at once.
-const maxPending = 50
+// maxKnown is how many keys are remembered, the latest learned. With maxAbsent it
+// stays below what the control plane lets one stream follow.
+const maxKnown = 80_000
 
 // Options configures a Cache. Conn and NodeID are required.
 type Options struct {
@@ -46,7 +50,15 @@ type Options struct {
 	StaleAfter time.Duration
 	// LookupTimeout bounds the wait for an answer about a new key; 2s if 0.
 	LookupTimeout time.Duration
-	Logger        *slog.Logger
+	// MaxEndUsers is how many end users are remembered, whether or not users match
+	// them; 50,000 if 0. Clients choose the names, so there is no end to them.
+	MaxEndUsers int
+	// CountsInProcess says that limits are counted in this process, so that no
+	// second one may do so: the control plane refuses one of them.
+	CountsInProcess bool
+	// UnknownPrice holds while the control plane has none stored; deny if empty.
+	UnknownPrice gateway.UnknownPricePolicy
+	Logger       *slog.Logger
 }
 
 // Cache is safe for concurrent use. Run must be running for lookups of new keys
@@ -55,18 +67,25 @@ type Cache struct {
 	o        Options
 	keys     sync.Map // Digest → *entry
 	settings atomic.Pointer[map[string]*Setting]
-	slots    chan struct{} // one per open question
+	users    userMemory
+	prices   atomic.Pointer[pricing.Book]
 	outbox   chan *configv1.ConfigRequest
 
+	instance    string
+	maxKnown    int
 	connected   atomic.Bool
+	displaced   atomic.Bool   // another processor counts in its process now
 	ready       chan struct{} // closed at the first connection
 	readyOnce   sync.Once
 	lastContact atomic.Int64 // Unix nanoseconds
 
-	mu      sync.Mutex
-	pending map[Digest]*question
-	absent  []Digest // oldest first
-	epoch   uint64   // counts streams: what an older stream said never outlives a newer answer
+	mu     sync.Mutex
+	absent []Digest      // oldest first
+	known  []Digest      // oldest first
+	epoch  atomic.Uint64 // written under mu; counts streams: what an older stream said never outlives a newer answer
+
+	keyQuestions  questions[Digest]
+	userQuestions questions[endUser]
 
 	routes    atomic.Pointer[routeTable] // nil: not told yet
 	arriving  map[string]*gateway.Route  // all routes, while not all of them are there; needs mu
@@ -80,11 +99,6 @@ type entry struct {
 	epoch    uint64
 }
 
-type question struct {
-	done chan struct{}
-	open bool // asked on the current stream
-}
-
 // New returns a cache that knows nothing yet.
 func New(o Options) *Cache {
 	if o.StaleAfter == 0 {
@@ -93,14 +107,20 @@ func New(o Options) *Cache {
 	if o.LookupTimeout == 0 {
 		o.LookupTimeout = 2 * time.Second
 	}
+	if o.MaxEndUsers == 0 {
+		o.MaxEndUsers = 50_000
+	}
 	c := &Cache{
-		o:       o,
-		slots:   make(chan struct{}, maxPending),
-		outbox:  make(chan *configv1.ConfigRequest, 2*maxPending),
-		ready:   make(chan struct{}),
-		pending: map[Digest]*question{},
+		o:             o,
+		outbox:        make(chan *configv1.ConfigRequest, 4*maxPending),
+		ready:         make(chan struct{}),
+		keyQuestions:  newQuestions[Digest](),
+		userQuestions: newQuestions[endUser](),
+
+		instance: rand.Text(), maxKnown: maxKnown,
 	}
 	c.settings.Store(&map[string]*Setting{})
+	c.prices.Store(pricing.NewBook(pricing.Default(), nil, o.UnknownPrice))
 	return c
 }
 
@@ -109,6 +129,17 @@ func (c *Cache) Ready() <-chan struct{} { return c.ready }
 
 // Connected reports whether the config stream is up now.
 func (c *Cache) Connected() bool { return c.connected.Load() }
+
+// Check says why known keys are not served now; nil when they are.
+func (c *Cache) Check() error {
+	if c.displaced.Load() {
+		return unavailable("another processor counts limits in this one's place")
+	}
+	if !c.connected.Load() && time.Since(time.Unix(0, c.lastContact.Load())) > c.o.StaleAfter {
+		return unavailable("the gateway's configuration is too old to be trusted")
+	}
+	return nil
+}
 
 // unavailable is answered while the control plane cannot be asked: never "no
 // such key", which would send a good key's holder away.
@@ -126,8 +157,8 @@ func (c *Cache) Key(ctx context.Context, d Digest) (*gateway.Key, error) {
 			return nil, err
 		}
 	}
-	if !c.connected.Load() && time.Since(time.Unix(0, c.lastContact.Load())) > c.o.StaleAfter {
-		return nil, unavailable("the gateway's configuration is too old to be trusted")
+	if err := c.Check(); err != nil {
+		return nil, err
 	}
 	if e.key == nil {
 		return nil, &gateway.Error{Kind: gateway.Unauthorized, Message: "no such key"}
@@ -151,44 +182,12 @@ func (c *Cache) Setting(id string) (*Setting, bool) {
 	return s, ok
 }
 
-// ask subscribes to d and waits for the first answer. Callers that ask for the
-// same digest share one question.
-func (c *Cache) ask(ctx context.Context, d Digest) (*entry, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.o.LookupTimeout)
-	defer cancel()
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return nil, unavailable("too many unknown keys are being looked up")
-	}
-	c.mu.Lock()
-	if e, ok := c.lookup(d); ok { // answered while we waited
-		c.mu.Unlock()
-		return e, nil
-	}
-	q, asked := c.pending[d]
-	if !asked {
-		q = &question{done: make(chan struct{})}
-		c.pending[d] = q
-	}
-	send := !q.open && c.connected.Load()
-	q.open = q.open || send
-	c.mu.Unlock()
-	if send {
-		c.send(&configv1.ConfigRequest{SubscribeKeys: [][]byte{d[:]}})
-	}
-	select {
-	case <-q.done:
-		if e, ok := c.lookup(d); ok {
-			return e, nil
-		}
-	case <-ctx.Done():
-		c.mu.Lock()
-		q.open = false // the question may be lost: the next caller asks again
-		c.mu.Unlock()
-	}
-	return nil, unavailable("the control plane does not answer")
+// ask subscribes to d and waits for the first answer.
+func (c *Cache) ask(ctx context.Context, d Digest) (e *entry, err error) {
+	known := func() (ok bool) { e, ok = c.lookup(d); return ok }
+	return e, ask(ctx, c, &c.keyQuestions, d, known, func() *configv1.ConfigRequest {
+		return &configv1.ConfigRequest{SubscribeKeys: [][]byte{d[:]}}
+	})
 }
 
 // send queues a request for the stream; with no stream it is dropped, since a
@@ -207,16 +206,18 @@ func (c *Cache) send(r *configv1.ConfigRequest) {
 func (c *Cache) apply(u *configv1.ConfigUpdate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.applyPrices(u.Prices) // before the keys that they hold for
 	c.applySettings(u)
 	c.applyRoutes(u.Routes)
+	c.applyUsers(u)
 	for _, k := range u.Keys {
 		if len(k.Digest) == 32 {
-			c.put(Digest(k.Digest), &entry{key: keyFromProto(k), revision: k.Revision, epoch: c.epoch})
+			c.put(Digest(k.Digest), &entry{key: keyFromProto(k), revision: k.Revision, epoch: c.epoch.Load()})
 		}
 	}
 	for _, d := range u.AbsentKeys {
 		if len(d) == 32 {
-			c.put(Digest(d), &entry{revision: u.Revision, epoch: c.epoch})
+			c.put(Digest(d), &entry{revision: u.Revision, epoch: c.epoch.Load()})
 		}
 	}
 }
@@ -242,29 +243,34 @@ func (c *Cache) applySettings(u *configv1.ConfigUpdate) {
 // put stores e unless something newer is known: a late answer to a lookup never
 // revives a key that was revoked or removed meanwhile.
 func (c *Cache) put(d Digest, e *entry) {
+	isNew := true
 	if v, ok := c.keys.Load(d); ok {
 		old := v.(*entry)
+		isNew = old.key == nil
 		if old.epoch == e.epoch && old.revision > e.revision {
 			return
 		}
 	}
 	c.keys.Store(d, e)
-	if q, ok := c.pending[d]; ok {
+	if q, ok := c.keyQuestions.pending[d]; ok {
 		close(q.done)
-		delete(c.pending, d)
+		delete(c.keyQuestions.pending, d)
 	}
 	if e.key == nil {
-		c.remember(d)
+		c.remember(&c.absent, d, maxAbsent)
+	} else if isNew {
+		c.remember(&c.known, d, c.maxKnown)
 	}
 }
 
-// remember bounds the number of absent keys that are followed.
-func (c *Cache) remember(d Digest) {
-	c.absent = append(c.absent, d)
-	for len(c.absent) > maxAbsent {
-		oldest := c.absent[0]
-		c.absent = c.absent[1:]
-		if v, ok := c.keys.Load(oldest); ok && v.(*entry).key == nil {
+// remember adds d to absent or known, and forgets the oldest there beyond limit:
+// they are followed no more, and asked for when they are presented again.
+func (c *Cache) remember(list *[]Digest, d Digest, limit int) {
+	*list = append(*list, d)
+	for len(*list) > limit {
+		oldest := (*list)[0]
+		*list = (*list)[1:]
+		if v, ok := c.keys.Load(oldest); ok && (v.(*entry).key == nil) == (list == &c.absent) {
 			c.keys.Delete(oldest)
 			c.send(&configv1.ConfigRequest{UnsubscribeKeys: [][]byte{oldest[:]}})
 		}

@@ -3,10 +3,12 @@ package configcache_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,18 +25,38 @@ import (
 type controlPlane struct {
 	configv1.UnimplementedConfigDiscoveryServer
 	known map[string]*configv1.Key
-	mute  bool // takes questions and answers none
+	mute  bool          // takes questions and answers none
+	cut   chan struct{} // each value ends a stream
+
+	streams atomic.Int64 // that began
 
 	mu    sync.Mutex
 	asked map[string]int
 }
 
 func (c *controlPlane) Stream(g configv1.ConfigDiscovery_StreamServer) error {
+	ended := make(chan error, 1)
+	go func() { ended <- c.serve(g) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-c.cut:
+		return errors.New("cut")
+	}
+}
+
+func (c *controlPlane) serve(g configv1.ConfigDiscovery_StreamServer) error {
 	nonce := uint64(0)
+	if err := g.SendHeader(nil); err != nil {
+		return err
+	}
 	for {
 		r, err := g.Recv()
 		if err != nil {
 			return err
+		}
+		if r.NodeId != "" {
+			c.streams.Add(1)
 		}
 		u := &configv1.ConfigUpdate{Revision: 10}
 		c.mu.Lock()
@@ -46,8 +68,10 @@ func (c *controlPlane) Stream(g configv1.ConfigDiscovery_StreamServer) error {
 				u.AbsentKeys = append(u.AbsentKeys, d)
 			}
 		}
+		c.answerUsers(r, u)
+		mute := c.mute
 		c.mu.Unlock()
-		if len(r.SubscribeKeys) == 0 || c.mute {
+		if len(r.SubscribeKeys)+len(r.SubscribeUsers) == 0 || mute {
 			continue
 		}
 		nonce++

@@ -2,24 +2,43 @@ package configcache
 
 import (
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	configv1 "github.com/bricks-gateway/bricks/proto/config/v1"
 )
 
-// Run keeps the config stream up until ctx ends. It returns ctx's error.
+// goodbyeTimeout is how long the end of a stream may take.
+const goodbyeTimeout = time.Second
+
+// Run keeps the config stream up until ctx ends, and then says goodbye: nobody
+// may be served any more. It returns ctx's error, or why this processor may not
+// begin: another one counts in its process.
 func (c *Cache) Run(ctx context.Context) error {
 	backoff := newBackoff()
 	for ctx.Err() == nil {
 		start := time.Now()
 		err := c.stream(ctx)
-		c.connected.Store(false)
+		if c.connected.Swap(false) {
+			c.lastContact.Store(time.Now().UnixNano())
+		}
 		if ctx.Err() != nil {
 			break
+		}
+		if status.Code(err) == codes.FailedPrecondition {
+			select {
+			case <-c.ready:
+				c.displaced.Store(true)
+			default:
+				return err
+			}
 		}
 		c.o.Logger.Warn("config stream ended", slog.Any("error", err))
 		if time.Since(start) > 10*time.Second {
@@ -34,16 +53,27 @@ func (c *Cache) Run(ctx context.Context) error {
 
 // stream runs one config stream to its end.
 func (c *Cache) stream(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
+	// The stream outlives ctx by its goodbye, once it is accepted.
+	streamCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	stream, err := configv1.NewConfigDiscoveryClient(c.o.Conn).Stream(ctx)
+	keep := context.AfterFunc(ctx, cancel)
+	stream, err := configv1.NewConfigDiscoveryClient(c.o.Conn).Stream(streamCtx)
 	if err != nil {
 		return err
 	}
-	if err := stream.Send(c.begin()); err != nil {
+	if err := stream.Send(c.begin()); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	header, err := stream.Header()
+	if err == nil && header == nil {
+		_, err = stream.Recv() // says why there is none
+	}
+	if err != nil {
+		return err
+	}
+	keep()
+	c.accepted()
+	g, both := errgroup.WithContext(streamCtx)
 	g.Go(func() error {
 		for {
 			select {
@@ -52,7 +82,10 @@ func (c *Cache) stream(ctx context.Context) error {
 					return err
 				}
 			case <-ctx.Done():
-				return ctx.Err()
+				time.AfterFunc(goodbyeTimeout, cancel)
+				return stream.CloseSend()
+			case <-both.Done():
+				return both.Err()
 			}
 		}
 	})
@@ -71,14 +104,31 @@ func (c *Cache) stream(ctx context.Context) error {
 	return g.Wait()
 }
 
+// accepted notes that the control plane serves this stream, and asks what came
+// up since begin.
+func (c *Cache) accepted() {
+	c.mu.Lock()
+	c.lastContact.Store(time.Now().UnixNano())
+	c.displaced.Store(false)
+	c.connected.Store(true)
+	late := &configv1.ConfigRequest{}
+	c.keyQuestions.open(func(d Digest) { late.SubscribeKeys = append(late.SubscribeKeys, d[:]) })
+	c.userQuestions.open(func(u endUser) { late.SubscribeUsers = append(late.SubscribeUsers, u.proto()) })
+	c.mu.Unlock()
+	if len(late.SubscribeKeys) > 0 || len(late.SubscribeUsers) > 0 {
+		c.send(late)
+	}
+	c.readyOnce.Do(func() { close(c.ready) })
+}
+
 // begin opens a new epoch and builds the first request, which asks for every
 // known and every wanted key.
 func (c *Cache) begin() *configv1.ConfigRequest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drain()
-	c.epoch++
-	first := &configv1.ConfigRequest{NodeId: c.o.NodeID}
+	c.epoch.Add(1)
+	first := &configv1.ConfigRequest{NodeId: c.o.NodeID, Instance: c.instance, CountsInProcess: c.o.CountsInProcess}
 	c.keys.Range(func(k, v any) bool {
 		d := k.(Digest)
 		if v.(*entry).key == nil {
@@ -89,13 +139,9 @@ func (c *Cache) begin() *configv1.ConfigRequest {
 		return true
 	})
 	c.absent, c.arriving = nil, nil
-	for d, q := range c.pending {
-		q.open = true
-		first.SubscribeKeys = append(first.SubscribeKeys, d[:])
-	}
-	c.lastContact.Store(time.Now().UnixNano())
-	c.connected.Store(true)
-	c.readyOnce.Do(func() { close(c.ready) })
+	c.keyQuestions.reopen(func(d Digest) { first.SubscribeKeys = append(first.SubscribeKeys, d[:]) })
+	// Known end users are asked for again when they come: there may be many.
+	c.userQuestions.reopen(func(u endUser) { first.SubscribeUsers = append(first.SubscribeUsers, u.proto()) })
 	return first
 }
 

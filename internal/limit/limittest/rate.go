@@ -16,7 +16,7 @@ func runRates(t *testing.T, open Open) {
 	shapes := map[string]func(*rand.Rand, int) time.Duration{ // time before request i
 		"uniform": func(*rand.Rand, int) time.Duration { return time.Millisecond },
 		"Poisson": func(r *rand.Rand, _ int) time.Duration {
-			return time.Duration(r.ExpFloat64() * float64(time.Millisecond))
+			return time.Duration(r.ExpFloat64()*1000) * time.Microsecond // the finest that a clock need tell apart
 		},
 		"a burst a second": func(_ *rand.Rand, i int) time.Duration {
 			if i%2000 == 1999 {

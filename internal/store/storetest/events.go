@@ -59,7 +59,7 @@ func eventOverlap(t *testing.T, s *store.Store) {
 		group.Go(func() error { return s.WriteEvents(t.Context(), backwards) })
 	}
 	must(t, group.Wait())
-	if sum, err := s.Spend(t.Context(), "key", time.Time{}, time.Time{}); err != nil || sum != events {
+	if sum, err := s.Spend(t.Context(), gateway.KeyAccount("key"), time.Time{}, time.Time{}); err != nil || sum != events {
 		t.Errorf("sum is %d (%v), want %d", sum, err, events)
 	}
 }
@@ -148,7 +148,7 @@ func spend(t *testing.T, s *store.Store) {
 		{"nothing", at(7), time.Time{}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := s.Spend(t.Context(), "k", c.start, c.end)
+			got, err := s.Spend(t.Context(), gateway.KeyAccount("k"), c.start, c.end)
 			if err != nil || got != c.want {
 				t.Errorf("got %d (%v), want %d", got, err, c.want)
 			}

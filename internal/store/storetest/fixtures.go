@@ -113,12 +113,16 @@ func fullEvent(id string) *gateway.Event {
 		Usage: gateway.Usage{
 			InputTokens: 1, CacheReadTokens: 2, CacheWrite5mTokens: 3, CacheWrite1hTokens: 4,
 			OutputTokens: 5, ReasoningTokens: 6, AudioInputTokens: 7, AudioOutputTokens: 8,
+			CacheReadAudioTokens: 9, ImageInputTokens: 10, ImageOutputTokens: 11, Images: 12, Milliseconds: 13,
+			Characters: 14, Queries: 15, Pages: 16, WebSearches: 17,
 		},
+		PriceModel: "hd/dall-e-3", PriceTerms: "flex",
 		Cost: 9_000_000_001, PriceStatus: gateway.Priced, Estimated: true, Incomplete: true,
 		Latency: 1500 * time.Microsecond, TimeToFirstToken: 700 * time.Microsecond, Attempts: 2, Streamed: true,
 		CustomID: "custom", UserID: "user", CorrelationID: "correlation", Metadata: `{"a":"\u0000"}`,
 		Action: "redacted", PolicyID: "policy", RouteID: "route", RefusalCode: "rate_limit_exceeded", RefusedCount: 3,
 		Request: []byte{0, 1, 0xff}, Response: []byte(`{"ok":true}`),
+		Accounts: []gateway.AccountID{"default:key:user", "user:u"},
 	}
 }
 

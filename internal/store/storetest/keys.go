@@ -82,7 +82,7 @@ func keyDelete(t *testing.T, s *store.Store) {
 	wantKind(t, err, gateway.NotFound)
 	_, err = s.DeleteKey(t.Context(), k.ID)
 	wantKind(t, err, gateway.NotFound)
-	if sum, err := s.Spend(t.Context(), k.ID, time.Time{}, time.Time{}); err != nil || sum != e.Cost {
+	if sum, err := s.Spend(t.Context(), gateway.KeyAccount(k.ID), time.Time{}, time.Time{}); err != nil || sum != e.Cost {
 		t.Errorf("spend of the deleted key is %v (%v), want %v", sum, err, e.Cost)
 	}
 	addKey(t, s, gateway.Key{Name: "k"}) // the secret may be used again

@@ -4,7 +4,8 @@
 // 	protoc        v7.35.1
 // source: proto/config/v1/config.proto
 
-// The config stream: how a processor learns keys, provider settings and routes.
+// The config stream: how a processor learns keys, users, provider settings and
+// routes.
 // It is shaped like delta xDS: subscribe by name, versioned resources,
 // removals, negative answers, and an acknowledgement of every update.
 
@@ -35,7 +36,18 @@ type ConfigRequest struct {
 	// Digests that it no longer follows.
 	UnsubscribeKeys [][]byte `protobuf:"bytes,3,rep,name=unsubscribe_keys,json=unsubscribeKeys,proto3" json:"unsubscribe_keys,omitempty"`
 	// The nonce of an update that is in force now; 0: none.
-	AckNonce      uint64 `protobuf:"varint,4,opt,name=ack_nonce,json=ackNonce,proto3" json:"ack_nonce,omitempty"`
+	AckNonce uint64 `protobuf:"varint,4,opt,name=ack_nonce,json=ackNonce,proto3" json:"ack_nonce,omitempty"`
+	// End users whose matching users this processor wants to know and follow from
+	// now on.
+	SubscribeUsers []*EndUser `protobuf:"bytes,5,rep,name=subscribe_users,json=subscribeUsers,proto3" json:"subscribe_users,omitempty"`
+	// End users that it no longer follows.
+	UnsubscribeUsers []*EndUser `protobuf:"bytes,6,rep,name=unsubscribe_users,json=unsubscribeUsers,proto3" json:"unsubscribe_users,omitempty"`
+	// This processor counts limits in its own process; in the first request of a
+	// stream. Only one such processor may be connected at a time: another one's
+	// stream ends with FAILED_PRECONDITION.
+	CountsInProcess bool `protobuf:"varint,7,opt,name=counts_in_process,json=countsInProcess,proto3" json:"counts_in_process,omitempty"`
+	// Random, the same over all streams of one process; in the first request.
+	Instance      string `protobuf:"bytes,8,opt,name=instance,proto3" json:"instance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -98,6 +110,95 @@ func (x *ConfigRequest) GetAckNonce() uint64 {
 	return 0
 }
 
+func (x *ConfigRequest) GetSubscribeUsers() []*EndUser {
+	if x != nil {
+		return x.SubscribeUsers
+	}
+	return nil
+}
+
+func (x *ConfigRequest) GetUnsubscribeUsers() []*EndUser {
+	if x != nil {
+		return x.UnsubscribeUsers
+	}
+	return nil
+}
+
+func (x *ConfigRequest) GetCountsInProcess() bool {
+	if x != nil {
+		return x.CountsInProcess
+	}
+	return false
+}
+
+func (x *ConfigRequest) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
+// An end user as requests name it, with what of their key counts for matching.
+type EndUser struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	KeyId         string                 `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Tags          []string               `protobuf:"bytes,3,rep,name=tags,proto3" json:"tags,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndUser) Reset() {
+	*x = EndUser{}
+	mi := &file_proto_config_v1_config_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndUser) ProtoMessage() {}
+
+func (x *EndUser) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_config_v1_config_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndUser.ProtoReflect.Descriptor instead.
+func (*EndUser) Descriptor() ([]byte, []int) {
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *EndUser) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *EndUser) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *EndUser) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
 type ConfigUpdate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Counts up on each stream from 1; acknowledged by ConfigRequest.ack_nonce.
@@ -112,14 +213,19 @@ type ConfigUpdate struct {
 	// Ids of settings that no longer exist, as of revision.
 	RemovedSettings []string `protobuf:"bytes,6,rep,name=removed_settings,json=removedSettings,proto3" json:"removed_settings,omitempty"`
 	// Every processor is told of all routes, unasked.
-	Routes        *RouteUpdate `protobuf:"bytes,20,opt,name=routes,proto3" json:"routes,omitempty"`
+	Routes *RouteUpdate `protobuf:"bytes,20,opt,name=routes,proto3" json:"routes,omitempty"`
+	// All users that match an end user, as of revision.
+	Users []*MatchingUsers `protobuf:"bytes,7,rep,name=users,proto3" json:"users,omitempty"`
+	// Prices other than the list's; in the first update of a stream and whenever
+	// they change, in full. They hold for the keys of the same update.
+	Prices        *Prices `protobuf:"bytes,15,opt,name=prices,proto3" json:"prices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConfigUpdate) Reset() {
 	*x = ConfigUpdate{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[1]
+	mi := &file_proto_config_v1_config_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -131,7 +237,7 @@ func (x *ConfigUpdate) String() string {
 func (*ConfigUpdate) ProtoMessage() {}
 
 func (x *ConfigUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[1]
+	mi := &file_proto_config_v1_config_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -144,7 +250,7 @@ func (x *ConfigUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigUpdate.ProtoReflect.Descriptor instead.
 func (*ConfigUpdate) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ConfigUpdate) GetNonce() uint64 {
@@ -196,6 +302,216 @@ func (x *ConfigUpdate) GetRoutes() *RouteUpdate {
 	return nil
 }
 
+func (x *ConfigUpdate) GetUsers() []*MatchingUsers {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *ConfigUpdate) GetPrices() *Prices {
+	if x != nil {
+		return x.Prices
+	}
+	return nil
+}
+
+type MatchingUsers struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As subscribed.
+	EndUser *EndUser `protobuf:"bytes,1,opt,name=end_user,json=endUser,proto3" json:"end_user,omitempty"`
+	// None: a negative answer or a removal.
+	Users []*User `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"`
+	// More users match than can be sent: users is empty, and requests must be
+	// refused.
+	TooMany       bool `protobuf:"varint,3,opt,name=too_many,json=tooMany,proto3" json:"too_many,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MatchingUsers) Reset() {
+	*x = MatchingUsers{}
+	mi := &file_proto_config_v1_config_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MatchingUsers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MatchingUsers) ProtoMessage() {}
+
+func (x *MatchingUsers) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_config_v1_config_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MatchingUsers.ProtoReflect.Descriptor instead.
+func (*MatchingUsers) Descriptor() ([]byte, []int) {
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *MatchingUsers) GetEndUser() *EndUser {
+	if x != nil {
+		return x.EndUser
+	}
+	return nil
+}
+
+func (x *MatchingUsers) GetUsers() []*User {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *MatchingUsers) GetTooMany() bool {
+	if x != nil {
+		return x.TooMany
+	}
+	return false
+}
+
+type Prices struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Overrides []*PriceOverride       `protobuf:"bytes,1,rep,name=overrides,proto3" json:"overrides,omitempty"`
+	// "deny", "allow", or empty: not set.
+	UnknownPricePolicy string `protobuf:"bytes,2,opt,name=unknown_price_policy,json=unknownPricePolicy,proto3" json:"unknown_price_policy,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *Prices) Reset() {
+	*x = Prices{}
+	mi := &file_proto_config_v1_config_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Prices) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Prices) ProtoMessage() {}
+
+func (x *Prices) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_config_v1_config_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Prices.ProtoReflect.Descriptor instead.
+func (*Prices) Descriptor() ([]byte, []int) {
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Prices) GetOverrides() []*PriceOverride {
+	if x != nil {
+		return x.Overrides
+	}
+	return nil
+}
+
+func (x *Prices) GetUnknownPricePolicy() string {
+	if x != nil {
+		return x.UnknownPricePolicy
+	}
+	return ""
+}
+
+type PriceOverride struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Empty: for all settings.
+	SettingId string `protobuf:"bytes,2,opt,name=setting_id,json=settingId,proto3" json:"setting_id,omitempty"`
+	Model     string `protobuf:"bytes,3,opt,name=model,proto3" json:"model,omitempty"`
+	// Unix seconds.
+	EffectiveFrom int64 `protobuf:"varint,4,opt,name=effective_from,json=effectiveFrom,proto3" json:"effective_from,omitempty"`
+	// A JSON object of prices, as the store has it.
+	Prices        string `protobuf:"bytes,5,opt,name=prices,proto3" json:"prices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PriceOverride) Reset() {
+	*x = PriceOverride{}
+	mi := &file_proto_config_v1_config_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PriceOverride) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PriceOverride) ProtoMessage() {}
+
+func (x *PriceOverride) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_config_v1_config_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PriceOverride.ProtoReflect.Descriptor instead.
+func (*PriceOverride) Descriptor() ([]byte, []int) {
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PriceOverride) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PriceOverride) GetSettingId() string {
+	if x != nil {
+		return x.SettingId
+	}
+	return ""
+}
+
+func (x *PriceOverride) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *PriceOverride) GetEffectiveFrom() int64 {
+	if x != nil {
+		return x.EffectiveFrom
+	}
+	return 0
+}
+
+func (x *PriceOverride) GetPrices() string {
+	if x != nil {
+		return x.Prices
+	}
+	return ""
+}
+
 // A stream begins with all routes, in one or more updates; later ones name what
 // changed.
 type RouteUpdate struct {
@@ -215,7 +531,7 @@ type RouteUpdate struct {
 
 func (x *RouteUpdate) Reset() {
 	*x = RouteUpdate{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[2]
+	mi := &file_proto_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -227,7 +543,7 @@ func (x *RouteUpdate) String() string {
 func (*RouteUpdate) ProtoMessage() {}
 
 func (x *RouteUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[2]
+	mi := &file_proto_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -240,7 +556,7 @@ func (x *RouteUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteUpdate.ProtoReflect.Descriptor instead.
 func (*RouteUpdate) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RouteUpdate) GetBegin() bool {
@@ -294,7 +610,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[3]
+	mi := &file_proto_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -306,7 +622,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[3]
+	mi := &file_proto_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -319,7 +635,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Route) GetId() string {
@@ -377,7 +693,7 @@ type RouteStep struct {
 
 func (x *RouteStep) Reset() {
 	*x = RouteStep{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[4]
+	mi := &file_proto_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -389,7 +705,7 @@ func (x *RouteStep) String() string {
 func (*RouteStep) ProtoMessage() {}
 
 func (x *RouteStep) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[4]
+	mi := &file_proto_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -402,7 +718,7 @@ func (x *RouteStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteStep.ProtoReflect.Descriptor instead.
 func (*RouteStep) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RouteStep) GetProvider() string {
@@ -474,7 +790,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[5]
+	mi := &file_proto_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -486,7 +802,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[5]
+	mi := &file_proto_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -499,7 +815,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Key) GetDigest() []byte {
@@ -663,6 +979,180 @@ func (x *Key) GetRateLimitUnit() string {
 	return ""
 }
 
+type User struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Revision      int64                  `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Tags          []string               `protobuf:"bytes,4,rep,name=tags,proto3" json:"tags,omitempty"`
+	KeyIds        []string               `protobuf:"bytes,5,rep,name=key_ids,json=keyIds,proto3" json:"key_ids,omitempty"`
+	UserId        string                 `protobuf:"bytes,6,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	Revoked       bool                   `protobuf:"varint,7,opt,name=revoked,proto3" json:"revoked,omitempty"`
+	RevokedReason string                 `protobuf:"bytes,8,opt,name=revoked_reason,json=revokedReason,proto3" json:"revoked_reason,omitempty"`
+	// Unix milliseconds; 0: never.
+	ExpiresAtMs         int64       `protobuf:"varint,9,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
+	AllowedPaths        []*PathRule `protobuf:"bytes,10,rep,name=allowed_paths,json=allowedPaths,proto3" json:"allowed_paths,omitempty"`
+	AllowedModels       []string    `protobuf:"bytes,11,rep,name=allowed_models,json=allowedModels,proto3" json:"allowed_models,omitempty"`
+	MaxParallelRequests int64       `protobuf:"varint,12,opt,name=max_parallel_requests,json=maxParallelRequests,proto3" json:"max_parallel_requests,omitempty"`
+	// Nano-dollars; 0: no limit.
+	CostLimit         int64  `protobuf:"varint,13,opt,name=cost_limit,json=costLimit,proto3" json:"cost_limit,omitempty"`
+	CostLimitOverTime int64  `protobuf:"varint,14,opt,name=cost_limit_over_time,json=costLimitOverTime,proto3" json:"cost_limit_over_time,omitempty"`
+	CostLimitUnit     string `protobuf:"bytes,15,opt,name=cost_limit_unit,json=costLimitUnit,proto3" json:"cost_limit_unit,omitempty"`
+	RateLimitOverTime int64  `protobuf:"varint,16,opt,name=rate_limit_over_time,json=rateLimitOverTime,proto3" json:"rate_limit_over_time,omitempty"`
+	RateLimitUnit     string `protobuf:"bytes,17,opt,name=rate_limit_unit,json=rateLimitUnit,proto3" json:"rate_limit_unit,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *User) Reset() {
+	*x = User{}
+	mi := &file_proto_config_v1_config_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *User) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*User) ProtoMessage() {}
+
+func (x *User) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_config_v1_config_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use User.ProtoReflect.Descriptor instead.
+func (*User) Descriptor() ([]byte, []int) {
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *User) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *User) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *User) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *User) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *User) GetKeyIds() []string {
+	if x != nil {
+		return x.KeyIds
+	}
+	return nil
+}
+
+func (x *User) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *User) GetRevoked() bool {
+	if x != nil {
+		return x.Revoked
+	}
+	return false
+}
+
+func (x *User) GetRevokedReason() string {
+	if x != nil {
+		return x.RevokedReason
+	}
+	return ""
+}
+
+func (x *User) GetExpiresAtMs() int64 {
+	if x != nil {
+		return x.ExpiresAtMs
+	}
+	return 0
+}
+
+func (x *User) GetAllowedPaths() []*PathRule {
+	if x != nil {
+		return x.AllowedPaths
+	}
+	return nil
+}
+
+func (x *User) GetAllowedModels() []string {
+	if x != nil {
+		return x.AllowedModels
+	}
+	return nil
+}
+
+func (x *User) GetMaxParallelRequests() int64 {
+	if x != nil {
+		return x.MaxParallelRequests
+	}
+	return 0
+}
+
+func (x *User) GetCostLimit() int64 {
+	if x != nil {
+		return x.CostLimit
+	}
+	return 0
+}
+
+func (x *User) GetCostLimitOverTime() int64 {
+	if x != nil {
+		return x.CostLimitOverTime
+	}
+	return 0
+}
+
+func (x *User) GetCostLimitUnit() string {
+	if x != nil {
+		return x.CostLimitUnit
+	}
+	return ""
+}
+
+func (x *User) GetRateLimitOverTime() int64 {
+	if x != nil {
+		return x.RateLimitOverTime
+	}
+	return 0
+}
+
+func (x *User) GetRateLimitUnit() string {
+	if x != nil {
+		return x.RateLimitUnit
+	}
+	return ""
+}
+
 type PathRule struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
@@ -673,7 +1163,7 @@ type PathRule struct {
 
 func (x *PathRule) Reset() {
 	*x = PathRule{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[6]
+	mi := &file_proto_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +1175,7 @@ func (x *PathRule) String() string {
 func (*PathRule) ProtoMessage() {}
 
 func (x *PathRule) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[6]
+	mi := &file_proto_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +1188,7 @@ func (x *PathRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathRule.ProtoReflect.Descriptor instead.
 func (*PathRule) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PathRule) GetPath() string {
@@ -737,7 +1227,7 @@ type ProviderSetting struct {
 
 func (x *ProviderSetting) Reset() {
 	*x = ProviderSetting{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[7]
+	mi := &file_proto_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -749,7 +1239,7 @@ func (x *ProviderSetting) String() string {
 func (*ProviderSetting) ProtoMessage() {}
 
 func (x *ProviderSetting) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[7]
+	mi := &file_proto_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -762,7 +1252,7 @@ func (x *ProviderSetting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProviderSetting.ProtoReflect.Descriptor instead.
 func (*ProviderSetting) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ProviderSetting) GetId() string {
@@ -832,12 +1322,20 @@ var File_proto_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\x1cproto/config/v1/config.proto\x12\x10bricks.config.v1\"\x97\x01\n" +
+	"\x1cproto/config/v1/config.proto\x12\x10bricks.config.v1\"\xeb\x02\n" +
 	"\rConfigRequest\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12%\n" +
 	"\x0esubscribe_keys\x18\x02 \x03(\fR\rsubscribeKeys\x12)\n" +
 	"\x10unsubscribe_keys\x18\x03 \x03(\fR\x0funsubscribeKeys\x12\x1b\n" +
-	"\tack_nonce\x18\x04 \x01(\x04R\backNonce\"\xad\x02\n" +
+	"\tack_nonce\x18\x04 \x01(\x04R\backNonce\x12B\n" +
+	"\x0fsubscribe_users\x18\x05 \x03(\v2\x19.bricks.config.v1.EndUserR\x0esubscribeUsers\x12F\n" +
+	"\x11unsubscribe_users\x18\x06 \x03(\v2\x19.bricks.config.v1.EndUserR\x10unsubscribeUsers\x12*\n" +
+	"\x11counts_in_process\x18\a \x01(\bR\x0fcountsInProcess\x12\x1a\n" +
+	"\binstance\x18\b \x01(\tR\binstance\"M\n" +
+	"\aEndUser\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x15\n" +
+	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x12\n" +
+	"\x04tags\x18\x03 \x03(\tR\x04tags\"\x96\x03\n" +
 	"\fConfigUpdate\x12\x14\n" +
 	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12=\n" +
@@ -846,7 +1344,23 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\vabsent_keys\x18\x05 \x03(\fR\n" +
 	"absentKeys\x12)\n" +
 	"\x10removed_settings\x18\x06 \x03(\tR\x0fremovedSettings\x125\n" +
-	"\x06routes\x18\x14 \x01(\v2\x1d.bricks.config.v1.RouteUpdateR\x06routes\"\xa9\x01\n" +
+	"\x06routes\x18\x14 \x01(\v2\x1d.bricks.config.v1.RouteUpdateR\x06routes\x125\n" +
+	"\x05users\x18\a \x03(\v2\x1f.bricks.config.v1.MatchingUsersR\x05users\x120\n" +
+	"\x06prices\x18\x0f \x01(\v2\x18.bricks.config.v1.PricesR\x06prices\"\x8e\x01\n" +
+	"\rMatchingUsers\x124\n" +
+	"\bend_user\x18\x01 \x01(\v2\x19.bricks.config.v1.EndUserR\aendUser\x12,\n" +
+	"\x05users\x18\x02 \x03(\v2\x16.bricks.config.v1.UserR\x05users\x12\x19\n" +
+	"\btoo_many\x18\x03 \x01(\bR\atooMany\"y\n" +
+	"\x06Prices\x12=\n" +
+	"\toverrides\x18\x01 \x03(\v2\x1f.bricks.config.v1.PriceOverrideR\toverrides\x120\n" +
+	"\x14unknown_price_policy\x18\x02 \x01(\tR\x12unknownPricePolicy\"\x93\x01\n" +
+	"\rPriceOverride\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
+	"\n" +
+	"setting_id\x18\x02 \x01(\tR\tsettingId\x12\x14\n" +
+	"\x05model\x18\x03 \x01(\tR\x05model\x12%\n" +
+	"\x0eeffective_from\x18\x04 \x01(\x03R\reffectiveFrom\x12\x16\n" +
+	"\x06prices\x18\x05 \x01(\tR\x06prices\"\xa9\x01\n" +
 	"\vRouteUpdate\x12\x14\n" +
 	"\x05begin\x18\x01 \x01(\bR\x05begin\x12\x1a\n" +
 	"\bcomplete\x18\x02 \x01(\bR\bcomplete\x12/\n" +
@@ -897,7 +1411,27 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\x14cost_limit_over_time\x18\x14 \x01(\x03R\x11costLimitOverTime\x12&\n" +
 	"\x0fcost_limit_unit\x18\x15 \x01(\tR\rcostLimitUnit\x12/\n" +
 	"\x14rate_limit_over_time\x18\x16 \x01(\x03R\x11rateLimitOverTime\x12&\n" +
-	"\x0frate_limit_unit\x18\x17 \x01(\tR\rrateLimitUnit\"6\n" +
+	"\x0frate_limit_unit\x18\x17 \x01(\tR\rrateLimitUnit\"\xde\x04\n" +
+	"\x04User\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
+	"\x04tags\x18\x04 \x03(\tR\x04tags\x12\x17\n" +
+	"\akey_ids\x18\x05 \x03(\tR\x06keyIds\x12\x17\n" +
+	"\auser_id\x18\x06 \x01(\tR\x06userId\x12\x18\n" +
+	"\arevoked\x18\a \x01(\bR\arevoked\x12%\n" +
+	"\x0erevoked_reason\x18\b \x01(\tR\rrevokedReason\x12\"\n" +
+	"\rexpires_at_ms\x18\t \x01(\x03R\vexpiresAtMs\x12?\n" +
+	"\rallowed_paths\x18\n" +
+	" \x03(\v2\x1a.bricks.config.v1.PathRuleR\fallowedPaths\x12%\n" +
+	"\x0eallowed_models\x18\v \x03(\tR\rallowedModels\x122\n" +
+	"\x15max_parallel_requests\x18\f \x01(\x03R\x13maxParallelRequests\x12\x1d\n" +
+	"\n" +
+	"cost_limit\x18\r \x01(\x03R\tcostLimit\x12/\n" +
+	"\x14cost_limit_over_time\x18\x0e \x01(\x03R\x11costLimitOverTime\x12&\n" +
+	"\x0fcost_limit_unit\x18\x0f \x01(\tR\rcostLimitUnit\x12/\n" +
+	"\x14rate_limit_over_time\x18\x10 \x01(\x03R\x11rateLimitOverTime\x12&\n" +
+	"\x0frate_limit_unit\x18\x11 \x01(\tR\rrateLimitUnit\"6\n" +
 	"\bPathRule\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\"\xf4\x02\n" +
@@ -930,35 +1464,48 @@ func file_proto_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_proto_config_v1_config_proto_rawDescData
 }
 
-var file_proto_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_proto_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_proto_config_v1_config_proto_goTypes = []any{
 	(*ConfigRequest)(nil),   // 0: bricks.config.v1.ConfigRequest
-	(*ConfigUpdate)(nil),    // 1: bricks.config.v1.ConfigUpdate
-	(*RouteUpdate)(nil),     // 2: bricks.config.v1.RouteUpdate
-	(*Route)(nil),           // 3: bricks.config.v1.Route
-	(*RouteStep)(nil),       // 4: bricks.config.v1.RouteStep
-	(*Key)(nil),             // 5: bricks.config.v1.Key
-	(*PathRule)(nil),        // 6: bricks.config.v1.PathRule
-	(*ProviderSetting)(nil), // 7: bricks.config.v1.ProviderSetting
-	nil,                     // 8: bricks.config.v1.RouteStep.ParamsEntry
-	nil,                     // 9: bricks.config.v1.ProviderSetting.ParamsEntry
+	(*EndUser)(nil),         // 1: bricks.config.v1.EndUser
+	(*ConfigUpdate)(nil),    // 2: bricks.config.v1.ConfigUpdate
+	(*MatchingUsers)(nil),   // 3: bricks.config.v1.MatchingUsers
+	(*Prices)(nil),          // 4: bricks.config.v1.Prices
+	(*PriceOverride)(nil),   // 5: bricks.config.v1.PriceOverride
+	(*RouteUpdate)(nil),     // 6: bricks.config.v1.RouteUpdate
+	(*Route)(nil),           // 7: bricks.config.v1.Route
+	(*RouteStep)(nil),       // 8: bricks.config.v1.RouteStep
+	(*Key)(nil),             // 9: bricks.config.v1.Key
+	(*User)(nil),            // 10: bricks.config.v1.User
+	(*PathRule)(nil),        // 11: bricks.config.v1.PathRule
+	(*ProviderSetting)(nil), // 12: bricks.config.v1.ProviderSetting
+	nil,                     // 13: bricks.config.v1.RouteStep.ParamsEntry
+	nil,                     // 14: bricks.config.v1.ProviderSetting.ParamsEntry
 }
 var file_proto_config_v1_config_proto_depIdxs = []int32{
-	7, // 0: bricks.config.v1.ConfigUpdate.settings:type_name -> bricks.config.v1.ProviderSetting
-	5, // 1: bricks.config.v1.ConfigUpdate.keys:type_name -> bricks.config.v1.Key
-	2, // 2: bricks.config.v1.ConfigUpdate.routes:type_name -> bricks.config.v1.RouteUpdate
-	3, // 3: bricks.config.v1.RouteUpdate.routes:type_name -> bricks.config.v1.Route
-	4, // 4: bricks.config.v1.Route.steps:type_name -> bricks.config.v1.RouteStep
-	8, // 5: bricks.config.v1.RouteStep.params:type_name -> bricks.config.v1.RouteStep.ParamsEntry
-	6, // 6: bricks.config.v1.Key.allowed_paths:type_name -> bricks.config.v1.PathRule
-	9, // 7: bricks.config.v1.ProviderSetting.params:type_name -> bricks.config.v1.ProviderSetting.ParamsEntry
-	0, // 8: bricks.config.v1.ConfigDiscovery.Stream:input_type -> bricks.config.v1.ConfigRequest
-	1, // 9: bricks.config.v1.ConfigDiscovery.Stream:output_type -> bricks.config.v1.ConfigUpdate
-	9, // [9:10] is the sub-list for method output_type
-	8, // [8:9] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	1,  // 0: bricks.config.v1.ConfigRequest.subscribe_users:type_name -> bricks.config.v1.EndUser
+	1,  // 1: bricks.config.v1.ConfigRequest.unsubscribe_users:type_name -> bricks.config.v1.EndUser
+	12, // 2: bricks.config.v1.ConfigUpdate.settings:type_name -> bricks.config.v1.ProviderSetting
+	9,  // 3: bricks.config.v1.ConfigUpdate.keys:type_name -> bricks.config.v1.Key
+	6,  // 4: bricks.config.v1.ConfigUpdate.routes:type_name -> bricks.config.v1.RouteUpdate
+	3,  // 5: bricks.config.v1.ConfigUpdate.users:type_name -> bricks.config.v1.MatchingUsers
+	4,  // 6: bricks.config.v1.ConfigUpdate.prices:type_name -> bricks.config.v1.Prices
+	1,  // 7: bricks.config.v1.MatchingUsers.end_user:type_name -> bricks.config.v1.EndUser
+	10, // 8: bricks.config.v1.MatchingUsers.users:type_name -> bricks.config.v1.User
+	5,  // 9: bricks.config.v1.Prices.overrides:type_name -> bricks.config.v1.PriceOverride
+	7,  // 10: bricks.config.v1.RouteUpdate.routes:type_name -> bricks.config.v1.Route
+	8,  // 11: bricks.config.v1.Route.steps:type_name -> bricks.config.v1.RouteStep
+	13, // 12: bricks.config.v1.RouteStep.params:type_name -> bricks.config.v1.RouteStep.ParamsEntry
+	11, // 13: bricks.config.v1.Key.allowed_paths:type_name -> bricks.config.v1.PathRule
+	11, // 14: bricks.config.v1.User.allowed_paths:type_name -> bricks.config.v1.PathRule
+	14, // 15: bricks.config.v1.ProviderSetting.params:type_name -> bricks.config.v1.ProviderSetting.ParamsEntry
+	0,  // 16: bricks.config.v1.ConfigDiscovery.Stream:input_type -> bricks.config.v1.ConfigRequest
+	2,  // 17: bricks.config.v1.ConfigDiscovery.Stream:output_type -> bricks.config.v1.ConfigUpdate
+	17, // [17:18] is the sub-list for method output_type
+	16, // [16:17] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_proto_config_v1_config_proto_init() }
@@ -972,7 +1519,7 @@ func file_proto_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_config_v1_config_proto_rawDesc), len(file_proto_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -4,7 +4,8 @@
 // - protoc             v7.35.1
 // source: proto/config/v1/config.proto
 
-// The config stream: how a processor learns keys, provider settings and routes.
+// The config stream: how a processor learns keys, users, provider settings and
+// routes.
 // It is shaped like delta xDS: subscribe by name, versioned resources,
 // removals, negative answers, and an acknowledgement of every update.
 
@@ -30,7 +31,9 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type ConfigDiscoveryClient interface {
-	// One stream a processor. The first request names the node.
+	// One stream a processor. The first request names the node; the answer's
+	// headers come when the stream is accepted. A processor that no longer serves
+	// anybody closes its side of the stream, and is then forgotten.
 	Stream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ConfigRequest, ConfigUpdate], error)
 }
 
@@ -59,7 +62,9 @@ type ConfigDiscovery_StreamClient = grpc.BidiStreamingClient[ConfigRequest, Conf
 // All implementations must embed UnimplementedConfigDiscoveryServer
 // for forward compatibility.
 type ConfigDiscoveryServer interface {
-	// One stream a processor. The first request names the node.
+	// One stream a processor. The first request names the node; the answer's
+	// headers come when the stream is accepted. A processor that no longer serves
+	// anybody closes its side of the stream, and is then forgotten.
 	Stream(grpc.BidiStreamingServer[ConfigRequest, ConfigUpdate]) error
 	mustEmbedUnimplementedConfigDiscoveryServer()
 }

@@ -59,8 +59,14 @@ type Event struct {
 	RefusedCount       int32  `protobuf:"varint,30,opt,name=refused_count,json=refusedCount,proto3" json:"refused_count,omitempty"`
 	Request            []byte `protobuf:"bytes,31,opt,name=request,proto3" json:"request,omitempty"`
 	Response           []byte `protobuf:"bytes,32,opt,name=response,proto3" json:"response,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Whom it is charged to besides its key.
+	Accounts []string `protobuf:"bytes,33,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	// The name in the price list where it is neither model, and the service tier
+	// or "batch".
+	PriceModel    string `protobuf:"bytes,40,opt,name=price_model,json=priceModel,proto3" json:"price_model,omitempty"`
+	PriceTerms    string `protobuf:"bytes,41,opt,name=price_terms,json=priceTerms,proto3" json:"price_terms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Event) Reset() {
@@ -317,18 +323,48 @@ func (x *Event) GetResponse() []byte {
 	return nil
 }
 
+func (x *Event) GetAccounts() []string {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *Event) GetPriceModel() string {
+	if x != nil {
+		return x.PriceModel
+	}
+	return ""
+}
+
+func (x *Event) GetPriceTerms() string {
+	if x != nil {
+		return x.PriceTerms
+	}
+	return ""
+}
+
 type Usage struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	InputTokens         int64                  `protobuf:"varint,1,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`
-	CacheReadTokens     int64                  `protobuf:"varint,2,opt,name=cache_read_tokens,json=cacheReadTokens,proto3" json:"cache_read_tokens,omitempty"`
-	CacheWrite_5MTokens int64                  `protobuf:"varint,3,opt,name=cache_write_5m_tokens,json=cacheWrite5mTokens,proto3" json:"cache_write_5m_tokens,omitempty"`
-	CacheWrite_1HTokens int64                  `protobuf:"varint,4,opt,name=cache_write_1h_tokens,json=cacheWrite1hTokens,proto3" json:"cache_write_1h_tokens,omitempty"`
-	OutputTokens        int64                  `protobuf:"varint,5,opt,name=output_tokens,json=outputTokens,proto3" json:"output_tokens,omitempty"`
-	ReasoningTokens     int64                  `protobuf:"varint,6,opt,name=reasoning_tokens,json=reasoningTokens,proto3" json:"reasoning_tokens,omitempty"`
-	AudioInputTokens    int64                  `protobuf:"varint,7,opt,name=audio_input_tokens,json=audioInputTokens,proto3" json:"audio_input_tokens,omitempty"`
-	AudioOutputTokens   int64                  `protobuf:"varint,8,opt,name=audio_output_tokens,json=audioOutputTokens,proto3" json:"audio_output_tokens,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state                protoimpl.MessageState `protogen:"open.v1"`
+	InputTokens          int64                  `protobuf:"varint,1,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`
+	CacheReadTokens      int64                  `protobuf:"varint,2,opt,name=cache_read_tokens,json=cacheReadTokens,proto3" json:"cache_read_tokens,omitempty"`
+	CacheWrite_5MTokens  int64                  `protobuf:"varint,3,opt,name=cache_write_5m_tokens,json=cacheWrite5mTokens,proto3" json:"cache_write_5m_tokens,omitempty"`
+	CacheWrite_1HTokens  int64                  `protobuf:"varint,4,opt,name=cache_write_1h_tokens,json=cacheWrite1hTokens,proto3" json:"cache_write_1h_tokens,omitempty"`
+	OutputTokens         int64                  `protobuf:"varint,5,opt,name=output_tokens,json=outputTokens,proto3" json:"output_tokens,omitempty"`
+	ReasoningTokens      int64                  `protobuf:"varint,6,opt,name=reasoning_tokens,json=reasoningTokens,proto3" json:"reasoning_tokens,omitempty"`
+	AudioInputTokens     int64                  `protobuf:"varint,7,opt,name=audio_input_tokens,json=audioInputTokens,proto3" json:"audio_input_tokens,omitempty"`
+	AudioOutputTokens    int64                  `protobuf:"varint,8,opt,name=audio_output_tokens,json=audioOutputTokens,proto3" json:"audio_output_tokens,omitempty"`
+	CacheReadAudioTokens int64                  `protobuf:"varint,9,opt,name=cache_read_audio_tokens,json=cacheReadAudioTokens,proto3" json:"cache_read_audio_tokens,omitempty"`
+	ImageInputTokens     int64                  `protobuf:"varint,10,opt,name=image_input_tokens,json=imageInputTokens,proto3" json:"image_input_tokens,omitempty"`
+	ImageOutputTokens    int64                  `protobuf:"varint,11,opt,name=image_output_tokens,json=imageOutputTokens,proto3" json:"image_output_tokens,omitempty"`
+	Images               int64                  `protobuf:"varint,12,opt,name=images,proto3" json:"images,omitempty"`
+	Milliseconds         int64                  `protobuf:"varint,13,opt,name=milliseconds,proto3" json:"milliseconds,omitempty"`
+	Characters           int64                  `protobuf:"varint,14,opt,name=characters,proto3" json:"characters,omitempty"`
+	Queries              int64                  `protobuf:"varint,15,opt,name=queries,proto3" json:"queries,omitempty"`
+	Pages                int64                  `protobuf:"varint,16,opt,name=pages,proto3" json:"pages,omitempty"`
+	WebSearches          int64                  `protobuf:"varint,17,opt,name=web_searches,json=webSearches,proto3" json:"web_searches,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Usage) Reset() {
@@ -417,11 +453,74 @@ func (x *Usage) GetAudioOutputTokens() int64 {
 	return 0
 }
 
+func (x *Usage) GetCacheReadAudioTokens() int64 {
+	if x != nil {
+		return x.CacheReadAudioTokens
+	}
+	return 0
+}
+
+func (x *Usage) GetImageInputTokens() int64 {
+	if x != nil {
+		return x.ImageInputTokens
+	}
+	return 0
+}
+
+func (x *Usage) GetImageOutputTokens() int64 {
+	if x != nil {
+		return x.ImageOutputTokens
+	}
+	return 0
+}
+
+func (x *Usage) GetImages() int64 {
+	if x != nil {
+		return x.Images
+	}
+	return 0
+}
+
+func (x *Usage) GetMilliseconds() int64 {
+	if x != nil {
+		return x.Milliseconds
+	}
+	return 0
+}
+
+func (x *Usage) GetCharacters() int64 {
+	if x != nil {
+		return x.Characters
+	}
+	return 0
+}
+
+func (x *Usage) GetQueries() int64 {
+	if x != nil {
+		return x.Queries
+	}
+	return 0
+}
+
+func (x *Usage) GetPages() int64 {
+	if x != nil {
+		return x.Pages
+	}
+	return 0
+}
+
+func (x *Usage) GetWebSearches() int64 {
+	if x != nil {
+		return x.WebSearches
+	}
+	return 0
+}
+
 var File_proto_event_v1_event_proto protoreflect.FileDescriptor
 
 const file_proto_event_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1aproto/event/v1/event.proto\x12\x0fbricks.event.v1\"\xc4\a\n" +
+	"\x1aproto/event/v1/event.proto\x12\x0fbricks.event.v1\"\xa2\b\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\"\n" +
 	"\rcreated_at_us\x18\x02 \x01(\x03R\vcreatedAtUs\x12\x15\n" +
@@ -459,7 +558,12 @@ const file_proto_event_v1_event_proto_rawDesc = "" +
 	"\frefusal_code\x18\x1d \x01(\tR\vrefusalCode\x12#\n" +
 	"\rrefused_count\x18\x1e \x01(\x05R\frefusedCount\x12\x18\n" +
 	"\arequest\x18\x1f \x01(\fR\arequest\x12\x1a\n" +
-	"\bresponse\x18  \x01(\fR\bresponse\"\xea\x02\n" +
+	"\bresponse\x18  \x01(\fR\bresponse\x12\x1a\n" +
+	"\baccounts\x18! \x03(\tR\baccounts\x12\x1f\n" +
+	"\vprice_model\x18( \x01(\tR\n" +
+	"priceModel\x12\x1f\n" +
+	"\vprice_terms\x18) \x01(\tR\n" +
+	"priceTerms\"\xae\x05\n" +
 	"\x05Usage\x12!\n" +
 	"\finput_tokens\x18\x01 \x01(\x03R\vinputTokens\x12*\n" +
 	"\x11cache_read_tokens\x18\x02 \x01(\x03R\x0fcacheReadTokens\x121\n" +
@@ -468,7 +572,19 @@ const file_proto_event_v1_event_proto_rawDesc = "" +
 	"\routput_tokens\x18\x05 \x01(\x03R\foutputTokens\x12)\n" +
 	"\x10reasoning_tokens\x18\x06 \x01(\x03R\x0freasoningTokens\x12,\n" +
 	"\x12audio_input_tokens\x18\a \x01(\x03R\x10audioInputTokens\x12.\n" +
-	"\x13audio_output_tokens\x18\b \x01(\x03R\x11audioOutputTokensB9Z7github.com/bricks-gateway/bricks/proto/event/v1;eventv1b\x06proto3"
+	"\x13audio_output_tokens\x18\b \x01(\x03R\x11audioOutputTokens\x125\n" +
+	"\x17cache_read_audio_tokens\x18\t \x01(\x03R\x14cacheReadAudioTokens\x12,\n" +
+	"\x12image_input_tokens\x18\n" +
+	" \x01(\x03R\x10imageInputTokens\x12.\n" +
+	"\x13image_output_tokens\x18\v \x01(\x03R\x11imageOutputTokens\x12\x16\n" +
+	"\x06images\x18\f \x01(\x03R\x06images\x12\"\n" +
+	"\fmilliseconds\x18\r \x01(\x03R\fmilliseconds\x12\x1e\n" +
+	"\n" +
+	"characters\x18\x0e \x01(\x03R\n" +
+	"characters\x12\x18\n" +
+	"\aqueries\x18\x0f \x01(\x03R\aqueries\x12\x14\n" +
+	"\x05pages\x18\x10 \x01(\x03R\x05pages\x12!\n" +
+	"\fweb_searches\x18\x11 \x01(\x03R\vwebSearchesB9Z7github.com/bricks-gateway/bricks/proto/event/v1;eventv1b\x06proto3"
 
 var (
 	file_proto_event_v1_event_proto_rawDescOnce sync.Once
