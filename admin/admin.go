@@ -45,6 +45,11 @@ type Store interface {
 	Keys(ctx context.Context, f store.KeyFilter) (keys []*gateway.Key, total int, err error)
 	KeyByDigest(ctx context.Context, d secrets.Digest) (*gateway.Key, time.Time, error)
 
+	CreateRoute(ctx context.Context, r *gateway.Route) error
+	UpdateRoute(ctx context.Context, id string, change func(*gateway.Route) error) (*gateway.Route, error)
+	DeleteRoute(ctx context.Context, id string) (revision int64, err error)
+	Route(ctx context.Context, id string) (*gateway.Route, error)
+	Routes(ctx context.Context, ids []string) ([]*gateway.Route, error)
 	CreateUser(ctx context.Context, u *gateway.User) error
 	UpdateUser(ctx context.Context, id string, change func(*gateway.User) error) (*gateway.User, error)
 	DeleteUser(ctx context.Context, id string) (revision int64, err error)
@@ -173,6 +178,7 @@ func (a *api) table() []route {
 	routes = append(routes, a.settingRoutes()...)
 	routes = append(routes, a.customProviderRoutes()...)
 	routes = append(routes, a.keyRoutes()...)
+	routes = append(routes, a.failoverRoutes()...)
 	routes = append(routes, a.userRoutes()...)
 	routes = append(routes, a.eventRoutes()...)
 	routes = append(routes, a.standingRoutes()...)

@@ -21,9 +21,6 @@ func TestACustomProviderIsInForceWhenApplyReturns(t *testing.T) {
 	p := start(t)
 	old := p.custom("old", "https://old.example.com/chat")
 	a, b := p.processor("a"), p.processor("b")
-	if _, err := a.CustomProvider("old"); gateway.KindOf(err) != gateway.Unavailable {
-		t.Errorf("before the control plane told anything: %v, want unavailable", err)
-	}
 	p.key("first-key")
 	for _, c := range []string{"first-key", "nobody"} {
 		look(t, a, c)

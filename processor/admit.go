@@ -12,7 +12,6 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
-	"github.com/bricks-gateway/bricks/internal/provider"
 )
 
 // What Envoy is told to send us. The override stands in the header answer, the
@@ -60,7 +59,7 @@ func (x *exchange) requestHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processin
 }
 
 func (x *exchange) admit(endOfStream bool) *refusal {
-	match, pathFound := provider.Find(x.in.method, x.in.path)
+	match, pathFound := x.find()
 	x.match = match
 	if r := x.authenticate(); r != nil {
 		return r
@@ -69,6 +68,9 @@ func (x *exchange) admit(endOfStream bool) *refusal {
 	m := x.match
 	x.newEvent()
 	if r := x.checkKey(); r != nil {
+		return r
+	}
+	if r := x.checkRoute(); r != nil {
 		return r
 	}
 	switch {
@@ -124,11 +126,13 @@ func (x *exchange) authenticate() *refusal {
 }
 
 // checkKey refuses known keys that are no longer good. Their holders are told.
-func (x *exchange) checkKey() *refusal {
+func (x *exchange) checkKey() *refusal { return keyRefusal(x.key, x.start) }
+
+func keyRefusal(key *gateway.Key, now time.Time) *refusal {
 	switch {
-	case x.key.Revoked:
+	case key.Revoked:
 		return &refusal{http.StatusUnauthorized, "invalid_api_key", "this key is revoked", "", 0, nil}
-	case !x.key.ExpiresAt.IsZero() && !x.start.Before(x.key.ExpiresAt):
+	case !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt):
 		return &refusal{http.StatusUnauthorized, "invalid_api_key", "this key has expired", "", 0, nil}
 	}
 	return nil
@@ -168,12 +172,19 @@ const unknownBody = 1 << 20
 // whole and then sends it in one piece: without a bound on all of them, many
 // large ones at once would end the process.
 func (x *exchange) expectBody(size int64) *refusal {
-	if x.s.bodies.Add(size) > x.s.o.MaxBodies {
-		x.s.bodies.Add(-size)
+	if !x.s.takeRoom(size) {
 		return unavailable("the gateway has too many large requests in hand")
 	}
 	x.expected = size
 	return nil
+}
+
+func (s *Server) takeRoom(size int64) bool {
+	if s.bodies.Add(size) > s.o.MaxBodies {
+		s.bodies.Add(-size)
+		return false
+	}
+	return true
 }
 
 // bodyDone gives the room back.

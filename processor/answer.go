@@ -30,6 +30,7 @@ type answer struct {
 	events       int64   // stream events with data
 	written      written // what the model wrote in a stream
 	marked       bool    // the stream's own end marker passed
+	failed       bool    // an error event passed; looked for on routes only
 	ended        bool    // Envoy said end of stream
 	firstEvent   time.Duration
 	droppedAtCR  bool // the last event was taken out, up to a CR whose LF may follow
@@ -50,7 +51,8 @@ const (
 var dropped = []string{"set-cookie", "alt-svc", "server", "x-envoy-upstream-service-time", "openai-organization", "openai-project"}
 
 func (x *exchange) responseHeaders(h *extprocv3.HttpHeaders) *extprocv3.ProcessingResponse {
-	mutation := &extprocv3.HeaderMutation{}
+	x.answeredBy(h.Headers)
+	mutation := &extprocv3.HeaderMutation{SetHeaders: x.routeHeaders()}
 	if x.event.ID != "" {
 		mutation.SetHeaders = append(mutation.SetHeaders, set("x-bricks-event-id", x.event.ID))
 	}
@@ -152,6 +154,11 @@ func (x *exchange) responseBody(b *extprocv3.HttpBody) *extprocv3.ProcessingResp
 		} else {
 			x.keepBody(b.Body)
 		}
+		if b.EndOfStream {
+			if end := x.brokenEnd(); end != nil {
+				out, changed = append(slices.Clip(out), end...), true
+			}
+		}
 		var scrubbed bool
 		out, scrubbed = x.answer.scrub.pass(out, b.EndOfStream)
 		changed = changed || scrubbed
@@ -228,6 +235,7 @@ func (x *exchange) readEvent(e sse.Event) {
 		a.events--
 	}
 	meter.ReadEvent(&a.reading, e.Data)
+	a.failed = a.failed || x.route != nil && isErrorEvent(e)
 	a.written.read(e.Data)
 }
 

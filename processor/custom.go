@@ -74,10 +74,13 @@ func (x *exchange) lead(settings []*configcache.Setting) []*configcache.Setting 
 
 // readBody reads what decisions need of the body.
 func (x *exchange) readBody(body []byte) (call, *refusal) {
-	if x.custom == nil {
-		return x.read(body)
+	switch {
+	case x.custom != nil:
+		return x.custom.read(body)
+	case x.route != nil:
+		return x.readRoute(body)
 	}
-	return x.custom.read(body)
+	return x.read(body)
 }
 
 // read is readCall for a body that says what it says at the route's locations.

@@ -55,6 +55,10 @@ type exchange struct {
 	covered  int64 // tokens of output that the reservation is known to pay for
 	event    gateway.Event
 	answer   answer
+
+	route    *gateway.Route // nil: the request is not of one
+	routeErr error          // why it is not, though its path says so
+	steps    []*routeStep   // that may be taken, in order
 }
 
 // handle answers one message. An error ends the stream, which fails the request.

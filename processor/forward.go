@@ -41,7 +41,7 @@ func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
 		r = x.checkUser()
 	}
 	if r == nil {
-		r = x.chooseModel()
+		r = x.choose()
 	}
 	if r != nil {
 		return x.refuse(r)
@@ -123,12 +123,11 @@ func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 	if !x.answerPhases {
 		return x.refuse(unavailable("the gateway cannot meter this request"))
 	}
-	x.setting = x.s.rotations.pick(x.key, x.settings)
-	x.event.SettingID = x.setting.ID
-	x.useModel()
+	x.pick()
 	if r := x.reserve(); r != nil {
 		return x.refuse(r)
 	}
+	x.lowerSteps()
 	x.event.CreatedAt = x.reserved.At().UTC() // the ledger and the counters agree on the window
 	if err := x.s.o.Spool.Intent(&x.event); err != nil {
 		x.s.metrics.spoolErrors.Inc()
@@ -158,6 +157,9 @@ func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 // money allows less than was asked for, and the wish for usage in a stream.
 func (x *exchange) edit(body []byte) (changed []byte, edited bool) {
 	changed = body
+	if x.route != nil {
+		return body, false // each attempt's own
+	}
 	if x.lowered > 0 {
 		changed, edited = x.call.withMaximum(changed, x.match.Endpoint.OutputLimits[0], x.lowered), true
 	}
@@ -170,6 +172,9 @@ func (x *exchange) edit(body []byte) (changed []byte, edited bool) {
 
 // upstreamHeaders rewrites the request for the provider.
 func (x *exchange) upstreamHeaders() *extprocv3.HeaderMutation {
+	if x.route != nil {
+		return x.loopHeaders()
+	}
 	mutation := &extprocv3.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{
 		set(":path", x.upstreamPath()),
 		set(":authority", x.setting.Authority),

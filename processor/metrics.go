@@ -22,6 +22,8 @@ type metrics struct {
 	timeouts    prometheus.Counter
 	cut         prometheus.Counter
 	empty       prometheus.Counter
+	attempts    *prometheus.CounterVec
+	skipped     *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -43,7 +45,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		empty:       counter("bricks_empty_streams_total", "Streams of custom providers that were cut because they said nothing."),
 		timeouts:    counter("bricks_silent_answers_total", "Answers that were cut because nothing came for as long as the client would wait."),
 	}
+	m.attempts = vec("bricks_route_attempts_total", "Attempts of requests to failover routes, by provider and outcome (answered, failed, skipped).", "provider", "outcome")
+	m.skipped = vec("bricks_route_skipped_steps_total", "Steps that requests to failover routes passed over because they kept failing.", "provider")
 	if r != nil {
+		r.MustRegister(m.attempts, m.skipped)
 		r.MustRegister(m.timeouts, m.cut, m.empty, m.requests, m.refused, m.tokens, m.unpriced, m.unanswered, m.spoolErrors, m.panics)
 	}
 	return m
@@ -59,5 +64,14 @@ func (m *metrics) observe(e *gateway.Event) {
 	m.tokens.WithLabelValues(name, "output").Add(float64(e.Usage.OutputTokens))
 	if e.PriceStatus == gateway.Unpriced {
 		m.unpriced.Inc()
+	}
+}
+
+// watchSteps shows how many steps of routes are skipped now.
+func (m *metrics) watchSteps(r prometheus.Registerer, h *health) {
+	if r != nil {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "bricks_route_steps_down", Help: "Steps of failover routes that are skipped now, but for a probe a second.",
+		}, func() float64 { return float64(h.down()) }))
 	}
 }

@@ -103,6 +103,11 @@ func (x *exchange) reserve() *refusal {
 	x.event.PriceStatus = gateway.Free
 	var price *pricing.Price
 	switch {
+	case x.route != nil:
+		var r *refusal
+		if price, r = x.quoteSteps(); r != nil {
+			return r
+		}
 	case x.unbounded():
 		x.quote.bounded, x.event.PriceStatus = false, gateway.Unpriced
 	case x.match.Endpoint.Meter.ByUnit():
@@ -118,7 +123,7 @@ func (x *exchange) reserve() *refusal {
 	if !x.moneyLimited() {
 		return x.reserveUnlimited(price)
 	}
-	if price != nil {
+	if price != nil && x.route == nil {
 		x.quote = makeQuote(&x.call, price, x.match)
 		x.boundCustom()
 	}

@@ -30,6 +30,7 @@ type world struct {
 	settings  map[string]*configcache.Setting
 	customs   map[string]*provider.Custom
 	customErr error
+	routes    map[string]*gateway.Route
 	keyErr    error
 	intentErr error
 	users     map[string][]*gateway.User // by name
@@ -55,6 +56,15 @@ func (w *world) Setting(id string) (*configcache.Setting, bool) {
 	s, ok := w.settings[id]
 	return s, ok
 }
+
+func (w *world) Route(path string) (*gateway.Route, error) {
+	if r := w.routes[path]; r != nil {
+		return r, nil
+	}
+	return nil, &gateway.Error{Kind: gateway.NotFound, Message: "no such route"}
+}
+
+func (w *world) TicketKey() []byte { return []byte("ticket key") }
 
 func (w *world) Users(_ context.Context, _ *gateway.Key, name string) ([]*gateway.User, error) {
 	return w.users[name], w.userErr

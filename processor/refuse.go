@@ -71,6 +71,9 @@ func (x *exchange) immediate(r *refusal) *extprocv3.ProcessingResponse {
 		seconds := int64((r.retryAfter + time.Second - 1) / time.Second)
 		headers = append(headers, set("retry-after", strconv.FormatInt(seconds, 10)))
 	}
+	if x.phase == phaseAnswering {
+		headers = append(headers, x.routeHeaders()...)
+	}
 	for _, h := range r.headers {
 		headers = append(headers, set(h.name, h.value))
 	}

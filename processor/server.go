@@ -33,6 +33,10 @@ import (
 type Config interface {
 	Key(ctx context.Context, digest configcache.Digest) (*gateway.Key, error)
 	Setting(id string) (*configcache.Setting, bool)
+	// Route's error has the kind NotFound or Unavailable.
+	Route(path string) (*gateway.Route, error)
+	// TicketKey signs what a request hands to its attempts; nil: not known yet.
+	TicketKey() []byte
 	Users(ctx context.Context, key *gateway.Key, name string) ([]*gateway.User, error)
 	CustomProvider(name string) (*provider.Custom, error)
 }
@@ -72,6 +76,7 @@ type Server struct {
 	metrics   *metrics
 	refusals  *refusalLog
 	rotations rotations
+	health    *health
 	bodies    atomic.Int64 // bytes announced by requests whose body is not dealt with
 }
 
@@ -88,7 +93,8 @@ func New(o Options) *Server {
 	if o.MaxBodies == 0 {
 		o.MaxBodies = 512 << 20
 	}
-	s := &Server{o: o, metrics: newMetrics(o.Registerer)}
+	s := &Server{o: o, metrics: newMetrics(o.Registerer), health: newHealth()}
+	s.metrics.watchSteps(o.Registerer, s.health)
 	s.refusals = newRefusalLog(s.writeFinal)
 	return s
 }
@@ -102,6 +108,9 @@ func (s *Server) Close() { s.refusals.flush() }
 // Process serves one request. It returns nil only when Envoy ended the stream:
 // a clean end of ours would let the request go on unprocessed.
 func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err error) {
+	if isAttempt(stream.Context()) {
+		return s.processAttempt(stream)
+	}
 	x := &exchange{s: s, ctx: stream.Context(), start: time.Now()}
 	defer func() {
 		if p := recover(); p != nil {

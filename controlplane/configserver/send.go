@@ -24,6 +24,7 @@ const maxKeys = 256
 type work struct {
 	keys     map[secrets.Digest]secrets.Digest
 	settings map[string]bool
+	routes   routeWork
 	users    []endUser
 	prices   bool
 	customs  customs
@@ -36,7 +37,8 @@ func (x *stream) take() work {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	w := work{
-		keys: map[secrets.Digest]secrets.Digest{}, settings: x.dirtySettings, prices: x.dirtyPrices, customs: x.dirtyCustoms.take(),
+		keys: map[secrets.Digest]secrets.Digest{}, settings: x.dirtySettings, prices: x.dirtyPrices,
+		customs: x.dirtyCustoms.take(), routes: x.takeRoutes(),
 	}
 	x.dirtySettings, x.dirtyPrices = map[string]bool{}, false
 	for _, set := range []map[secrets.Digest]secrets.Digest{x.dirtyKeys, x.asked} {
@@ -70,6 +72,7 @@ func (x *stream) putBack(w work) {
 	for id := range w.settings {
 		x.dirtySettings[id] = true
 	}
+	x.putBackRoutes(w.routes)
 	x.dirtyPrices = x.dirtyPrices || w.prices
 	x.dirtyCustoms.putBack(w.customs)
 }
@@ -165,6 +168,17 @@ func (x *stream) updates(ctx context.Context, w work) (updates []*configv1.Confi
 		return nil, nil, err
 	}
 	before, err := x.addCustoms(ctx, u, w.customs)
+	if err != nil {
+		return nil, nil, err
+	}
+	routes, err := x.s.routeUpdates(ctx, w.routes)
+	for i, r := range routes {
+		if i == len(routes)-1 {
+			u.Routes = r // with the rest: one update as long as it fits
+			break
+		}
+		before = append(before, &configv1.ConfigUpdate{Revision: revision, Routes: r})
+	}
 	return append(before, u), left, err
 }
 

@@ -1,4 +1,6 @@
 // Package configserver serves the config stream: processors subscribe to keys
+// by digest and are told of them, of the settings that they use, and of every
+// later change. Routes are few, so that every processor is told of all.
 // by digest and to end users by name, and are told of them, of the settings that
 // they use, of all custom providers, and of every later change.
 //
@@ -30,6 +32,7 @@ import (
 type Store interface {
 	KeyByDigest(ctx context.Context, digest secrets.Digest) (*gateway.Key, time.Time, error)
 	Settings(ctx context.Context, ids []string) ([]*gateway.ProviderSetting, error)
+	Routes(ctx context.Context, ids []string) ([]*gateway.Route, error)
 	MatchingUsers(ctx context.Context, userID, keyID string, tags []string, limit int) ([]*gateway.User, error)
 	CustomProviders(ctx context.Context, f store.CustomProviderFilter) ([]*gateway.CustomProvider, error)
 	Revision(ctx context.Context) (int64, error)

@@ -31,6 +31,7 @@ type memory struct {
 	keys     map[secrets.Digest]*gateway.Key
 	until    map[secrets.Digest]time.Time
 	settings map[string]*gateway.ProviderSetting
+	routes   map[string]*gateway.Route
 	users    map[string]*gateway.User
 	prices   []*gateway.PriceOverride
 	customs  []*gateway.CustomProvider
@@ -75,6 +76,18 @@ func (m *memory) Settings(_ context.Context, ids []string) (out []*gateway.Provi
 	for id, s := range m.settings {
 		if ids == nil || slices.Contains(ids, id) {
 			copied := *s
+			out = append(out, &copied)
+		}
+	}
+	return out, nil
+}
+
+func (m *memory) Routes(_ context.Context, ids []string) (out []*gateway.Route, _ error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, r := range m.routes {
+		if ids == nil || slices.Contains(ids, id) {
+			copied := *r
 			out = append(out, &copied)
 		}
 	}

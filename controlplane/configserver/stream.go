@@ -27,6 +27,8 @@ type stream struct {
 	dirtyKeys     map[secrets.Digest]secrets.Digest // changed since the last answer
 	dirtySettings map[string]bool
 	dirtyCustoms  customs
+	dirtyRoutes   map[string]bool
+	allRoutes     bool // all of them have to be told
 	dirtyPrices   bool // also before the first update
 	followedUsers followedUsers
 	endUsers      int              // how many followedUsers holds
@@ -62,7 +64,8 @@ func newStream(s *Server, node string) *stream {
 		s: s, node: node, wake: make(chan struct{}, 1),
 		followed: map[secrets.Digest]secrets.Digest{}, usedSettings: map[string]bool{},
 		asked: map[secrets.Digest]secrets.Digest{}, dirtyKeys: map[secrets.Digest]secrets.Digest{}, dirtySettings: map[string]bool{},
-		dirtyCustoms:  customs{all: true}, // they come with the first update
+		dirtyCustoms: customs{all: true}, // they come with the first update
+		dirtyRoutes:  map[string]bool{}, allRoutes: true,
 		dirtyPrices:   true,
 		followedUsers: followedUsers{}, askedUsers: map[endUser]bool{}, dirtyUsers: map[endUser]bool{},
 		unacked: map[uint64]sent{}, changed: make(chan struct{}),
@@ -104,7 +107,7 @@ func (x *stream) request(r *configv1.ConfigRequest) error {
 	if most := x.s.maxFollowed; len(x.followed) > most || x.endUsers > most {
 		return status.Errorf(codes.ResourceExhausted, "a stream may follow %d keys and as many end users", most)
 	}
-	if len(subscribe) > 0 || len(r.SubscribeUsers) > 0 {
+	if len(subscribe) > 0 || len(r.SubscribeUsers) > 0 || x.allRoutes {
 		x.touch()
 	}
 	return nil
@@ -171,6 +174,10 @@ func (x *stream) mark(changes []store.Change) (mark uint64, touched bool) {
 			x.dirtySettings[c.ID] = true
 			touched = true
 		}
+		if c.Kind == store.KindRoute {
+			x.dirtyRoutes[c.ID] = true
+			touched = true
+		}
 		touched = x.markUsers(c) || touched
 		switch c.Kind {
 		case store.KindPrices:
@@ -207,12 +214,10 @@ func (x *stream) markAll() (mark uint64, touched bool) {
 		maps.Copy(x.dirtyUsers, users)
 	}
 	x.dirtyPrices = true
-	// A stream that was told nothing yet has nothing to be told again.
-	if touched = len(x.followed) > 0 || len(x.followedUsers) > 0 || !x.dirtyCustoms.all; touched {
-		x.dirtyCustoms.all = true
-		x.touch()
-	}
-	return x.marked, touched
+	x.dirtyCustoms.all = true
+	x.allRoutes = true
+	x.touch()
+	return x.marked, true
 }
 
 // touch wakes the sender for something new. It needs x.mu.

@@ -68,8 +68,10 @@ func staticBootstrap(t *testing.T, r *Resources) []byte {
 		}
 		chain := l["filter_chains"].([]any)[0].(map[string]any)
 		manager := chain["filters"].([]any)[0].(map[string]any)["typed_config"].(map[string]any)
-		delete(manager, "rds")
-		manager["route_config"] = routes[0]
+		if _, discovered := manager["rds"]; discovered {
+			delete(manager, "rds")
+			manager["route_config"] = routes[0]
+		}
 		b, err := json.Marshal(l)
 		if err != nil {
 			t.Fatal(err)
@@ -77,7 +79,11 @@ func staticBootstrap(t *testing.T, r *Resources) []byte {
 		listeners[i] = b
 	}
 	b, err := json.Marshal(map[string]any{
-		"node":             map[string]any{"id": "test", "cluster": "test"},
+		"node": map[string]any{"id": "test", "cluster": "test"},
+		"bootstrap_extensions": []any{map[string]any{
+			"name":         "envoy.bootstrap.internal_listener",
+			"typed_config": map[string]any{"@type": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener"},
+		}},
 		"static_resources": map[string]any{"listeners": listeners, "clusters": clusters},
 	})
 	if err != nil {

@@ -43,6 +43,9 @@ func Build(s State) (*Resources, error) {
 	if err := put(r.Routes, rc.Name, rc); err != nil {
 		return nil, err
 	}
+	if err := putAttempts(r, s.Listener); err != nil {
+		return nil, fmt.Errorf("build attempts: %w", err)
+	}
 	for _, u := range s.Upstreams {
 		c, err := cluster(u, s.Listener.CAFile)
 		if err != nil {
@@ -53,6 +56,23 @@ func Build(s State) (*Resources, error) {
 		}
 	}
 	return r, nil
+}
+
+// putAttempts adds what failover routes need. It is always there: a first route
+// must not change the listeners of running requests.
+func putAttempts(r *Resources, c ListenerConfig) error {
+	l, err := attemptListener(c)
+	if err != nil {
+		return err
+	}
+	loop, err := loopCluster()
+	if err != nil {
+		return err
+	}
+	if err := put(r.Listeners, l.Name, l); err != nil {
+		return err
+	}
+	return put(r.Clusters, loop.Name, loop)
 }
 
 func put(into map[string]proto.Message, name string, m validated) error {

@@ -19,7 +19,7 @@ import (
 var private = []string{
 	ClusterHeader, "x-request-id",
 	"x-envoy-external-address", "x-envoy-internal", "x-envoy-expected-rq-timeout-ms",
-	"x-envoy-attempt-count", "x-envoy-decorator-operation", "x-envoy-original-path",
+	attemptCountHeader, "x-envoy-decorator-operation", "x-envoy-original-path",
 	"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port",
 	"forwarded", "x-real-ip", "via",
 }
@@ -41,8 +41,10 @@ func routeConfiguration(c ListenerConfig) (*routev3.RouteConfiguration, error) {
 		VirtualHosts: []*routev3.VirtualHost{{
 			Name:                   "proxy",
 			Domains:                []string{"*"},
-			Routes:                 []*routev3.Route{health, custom, formRoute(upstream), upstream},
+			Routes:                 []*routev3.Route{health, failoverRoute(c.IdleTimeout), custom, formRoute(upstream), upstream},
 			RequestBodyBufferLimit: wrapperspb.UInt64(uint64(c.MaxBodyBytes)),
+			// An attempt of a failover route is told which one it is.
+			IncludeRequestAttemptCount: true,
 		}},
 	}, nil
 }

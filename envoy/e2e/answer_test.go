@@ -91,7 +91,7 @@ func TestAnswersAndTheirEvents(t *testing.T) {
 				t.Fatalf("got %v, want 200 with %s", a, c.contains)
 			}
 			want := c.want
-			want.ID, want.KeyID, want.CustomID, want.Action = a.eventID(), e.key.ID, "my "+name, "allowed"
+			want.ID, want.KeyID, want.CustomID, want.Action, want.Attempts = a.eventID(), e.key.ID, "my "+name, "allowed", 1
 			want.Status, want.Path, want.Method, want.Provider, want.SettingID = http.StatusOK, c.path, c.method, "openai", e.openAI
 			if strings.HasPrefix(c.path, messages) {
 				want.Provider, want.SettingID = "anthropic", e.anthropic

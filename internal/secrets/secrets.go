@@ -87,6 +87,10 @@ func mac(key []byte, message string) Digest {
 // hash (HMAC-SHA-256 under the pepper) of its HashKey.
 func (k *Keyring) KeyDigest(sha256 Digest) Digest { return mac(k.pepper, string(sha256[:])) }
 
+// Derive is a key for one purpose, made of the pepper. It gives nothing of the
+// pepper away, and every process with the same pepper makes the same one.
+func (k *Keyring) Derive(purpose string) Digest { return mac(k.pepper, "bricks derived key: "+purpose) }
+
 // Seal encrypts plain. The same aad (additional authenticated data, such as the
 // id of the row the value is kept in) must be given to Open, so that a value
 // moved to another row does not open there. Nonces are random: one encryption

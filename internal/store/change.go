@@ -13,6 +13,7 @@ import (
 const (
 	KindKey     = "key"
 	KindSetting = "setting"
+	KindRoute   = "route"
 	KindUser    = "user"
 	KindPrices  = "prices" // overrides, or what to do without a price
 

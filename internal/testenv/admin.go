@@ -119,6 +119,8 @@ type Event struct {
 	Incomplete       bool        `json:"incomplete"`
 	PriceStatus      string      `json:"price_status"`
 	RefusalCode      string      `json:"refusal_code"`
+	RouteID          string      `json:"route_id"`
+	Attempts         int         `json:"attempts"`
 	RefusedCount     int         `json:"refused_count"`
 }
 

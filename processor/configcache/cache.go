@@ -90,6 +90,10 @@ type Cache struct {
 
 	keyQuestions  questions[Digest]
 	userQuestions questions[endUser]
+
+	routes    atomic.Pointer[routeTable] // nil: not told yet
+	arriving  map[string]*gateway.Route  // all routes, while not all of them are there; needs mu
+	ticketKey atomic.Pointer[[]byte]
 }
 
 // entry is what is known about one digest: a key, or that there is none.
@@ -209,6 +213,7 @@ func (c *Cache) apply(u *configv1.ConfigUpdate) {
 	defer c.mu.Unlock()
 	c.applyPrices(u.Prices) // before the keys that they hold for
 	c.applySettings(u)
+	c.applyRoutes(u.Routes)
 	c.applyUsers(u)
 	c.applyCustoms(u)
 	for _, k := range u.Keys {

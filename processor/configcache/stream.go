@@ -139,7 +139,7 @@ func (c *Cache) begin() *configv1.ConfigRequest {
 		}
 		return true
 	})
-	c.absent = nil
+	c.absent, c.arriving = nil, nil
 	c.keyQuestions.reopen(func(d Digest) { first.SubscribeKeys = append(first.SubscribeKeys, d[:]) })
 	// Known end users are asked for again when they come: there may be many.
 	c.userQuestions.reopen(func(u endUser) { first.SubscribeUsers = append(first.SubscribeUsers, u.proto()) })

@@ -4,7 +4,8 @@
 // 	protoc        v7.35.1
 // source: proto/config/v1/config.proto
 
-// The config stream: how a processor learns keys, users and provider settings.
+// The config stream: how a processor learns keys, users, provider settings and
+// routes.
 // It is shaped like delta xDS: subscribe by name, versioned resources,
 // removals, negative answers, and an acknowledgement of every update.
 
@@ -211,6 +212,8 @@ type ConfigUpdate struct {
 	AbsentKeys [][]byte `protobuf:"bytes,5,rep,name=absent_keys,json=absentKeys,proto3" json:"absent_keys,omitempty"`
 	// Ids of settings that no longer exist, as of revision.
 	RemovedSettings []string `protobuf:"bytes,6,rep,name=removed_settings,json=removedSettings,proto3" json:"removed_settings,omitempty"`
+	// Every processor is told of all routes, unasked.
+	Routes *RouteUpdate `protobuf:"bytes,16,opt,name=routes,proto3" json:"routes,omitempty"`
 	// All users that match an end user, as of revision.
 	Users []*MatchingUsers `protobuf:"bytes,7,rep,name=users,proto3" json:"users,omitempty"`
 	// Prices other than the list's; in the first update of a stream and whenever
@@ -296,6 +299,13 @@ func (x *ConfigUpdate) GetAbsentKeys() [][]byte {
 func (x *ConfigUpdate) GetRemovedSettings() []string {
 	if x != nil {
 		return x.RemovedSettings
+	}
+	return nil
+}
+
+func (x *ConfigUpdate) GetRoutes() *RouteUpdate {
+	if x != nil {
+		return x.Routes
 	}
 	return nil
 }
@@ -531,6 +541,250 @@ func (x *PriceOverride) GetPrices() string {
 	return ""
 }
 
+// A stream begins with all routes, in one or more updates; later ones name what
+// changed.
+type RouteUpdate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first part of all routes: what is not in it or in the parts that follow
+	// up to complete no longer exists.
+	Begin    bool     `protobuf:"varint,1,opt,name=begin,proto3" json:"begin,omitempty"`
+	Complete bool     `protobuf:"varint,2,opt,name=complete,proto3" json:"complete,omitempty"`
+	Routes   []*Route `protobuf:"bytes,3,rep,name=routes,proto3" json:"routes,omitempty"`
+	Removed  []string `protobuf:"bytes,4,rep,name=removed,proto3" json:"removed,omitempty"`
+	// The key under which processors sign what a request hands to its attempts;
+	// in the first part. It is the same for all processors of a gateway.
+	TicketKey     []byte `protobuf:"bytes,5,opt,name=ticket_key,json=ticketKey,proto3" json:"ticket_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RouteUpdate) Reset() {
+	*x = RouteUpdate{}
+	mi := &file_proto_config_v1_config_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RouteUpdate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RouteUpdate) ProtoMessage() {}
+
+func (x *RouteUpdate) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_config_v1_config_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RouteUpdate.ProtoReflect.Descriptor instead.
+func (*RouteUpdate) Descriptor() ([]byte, []int) {
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RouteUpdate) GetBegin() bool {
+	if x != nil {
+		return x.Begin
+	}
+	return false
+}
+
+func (x *RouteUpdate) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *RouteUpdate) GetRoutes() []*Route {
+	if x != nil {
+		return x.Routes
+	}
+	return nil
+}
+
+func (x *RouteUpdate) GetRemoved() []string {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
+}
+
+func (x *RouteUpdate) GetTicketKey() []byte {
+	if x != nil {
+		return x.TicketKey
+	}
+	return nil
+}
+
+type Route struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Id       string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Revision int64                  `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Below /api/route, with a leading slash.
+	Path   string       `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	KeyIds []string     `protobuf:"bytes,4,rep,name=key_ids,json=keyIds,proto3" json:"key_ids,omitempty"`
+	Steps  []*RouteStep `protobuf:"bytes,5,rep,name=steps,proto3" json:"steps,omitempty"`
+	// Empty: the body decides.
+	Operation     string `protobuf:"bytes,6,opt,name=operation,proto3" json:"operation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Route) Reset() {
+	*x = Route{}
+	mi := &file_proto_config_v1_config_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Route) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Route) ProtoMessage() {}
+
+func (x *Route) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_config_v1_config_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Route.ProtoReflect.Descriptor instead.
+func (*Route) Descriptor() ([]byte, []int) {
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Route) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Route) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *Route) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Route) GetKeyIds() []string {
+	if x != nil {
+		return x.KeyIds
+	}
+	return nil
+}
+
+func (x *Route) GetSteps() []*RouteStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *Route) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+type RouteStep struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Provider      string                 `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	Model         string                 `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	Params        map[string]string      `protobuf:"bytes,3,rep,name=params,proto3" json:"params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Retries       int32                  `protobuf:"varint,4,opt,name=retries,proto3" json:"retries,omitempty"`
+	TimeoutUs     int64                  `protobuf:"varint,5,opt,name=timeout_us,json=timeoutUs,proto3" json:"timeout_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RouteStep) Reset() {
+	*x = RouteStep{}
+	mi := &file_proto_config_v1_config_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RouteStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RouteStep) ProtoMessage() {}
+
+func (x *RouteStep) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_config_v1_config_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RouteStep.ProtoReflect.Descriptor instead.
+func (*RouteStep) Descriptor() ([]byte, []int) {
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RouteStep) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *RouteStep) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *RouteStep) GetParams() map[string]string {
+	if x != nil {
+		return x.Params
+	}
+	return nil
+}
+
+func (x *RouteStep) GetRetries() int32 {
+	if x != nil {
+		return x.Retries
+	}
+	return 0
+}
+
+func (x *RouteStep) GetTimeoutUs() int64 {
+	if x != nil {
+		return x.TimeoutUs
+	}
+	return 0
+}
+
 type Key struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// SHA-256 of the key's secret, as subscribed. 32 bytes.
@@ -565,7 +819,7 @@ type Key struct {
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[6]
+	mi := &file_proto_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -577,7 +831,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[6]
+	mi := &file_proto_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -590,7 +844,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Key) GetDigest() []byte {
@@ -781,7 +1035,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[7]
+	mi := &file_proto_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +1047,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[7]
+	mi := &file_proto_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +1060,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *User) GetId() string {
@@ -938,7 +1192,7 @@ type PathRule struct {
 
 func (x *PathRule) Reset() {
 	*x = PathRule{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[8]
+	mi := &file_proto_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -950,7 +1204,7 @@ func (x *PathRule) String() string {
 func (*PathRule) ProtoMessage() {}
 
 func (x *PathRule) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[8]
+	mi := &file_proto_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -963,7 +1217,7 @@ func (x *PathRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathRule.ProtoReflect.Descriptor instead.
 func (*PathRule) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PathRule) GetPath() string {
@@ -1002,7 +1256,7 @@ type ProviderSetting struct {
 
 func (x *ProviderSetting) Reset() {
 	*x = ProviderSetting{}
-	mi := &file_proto_config_v1_config_proto_msgTypes[9]
+	mi := &file_proto_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +1268,7 @@ func (x *ProviderSetting) String() string {
 func (*ProviderSetting) ProtoMessage() {}
 
 func (x *ProviderSetting) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_config_v1_config_proto_msgTypes[9]
+	mi := &file_proto_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +1281,7 @@ func (x *ProviderSetting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProviderSetting.ProtoReflect.Descriptor instead.
 func (*ProviderSetting) Descriptor() ([]byte, []int) {
-	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_proto_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ProviderSetting) GetId() string {
@@ -1110,7 +1364,7 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\aEndUser\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x12\n" +
-	"\x04tags\x18\x03 \x03(\tR\x04tags\"\xa2\x04\n" +
+	"\x04tags\x18\x03 \x03(\tR\x04tags\"\xd9\x04\n" +
 	"\fConfigUpdate\x12\x14\n" +
 	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12=\n" +
@@ -1119,6 +1373,7 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\vabsent_keys\x18\x05 \x03(\fR\n" +
 	"absentKeys\x12)\n" +
 	"\x10removed_settings\x18\x06 \x03(\tR\x0fremovedSettings\x125\n" +
+	"\x06routes\x18\x10 \x01(\v2\x1d.bricks.config.v1.RouteUpdateR\x06routes\x125\n" +
 	"\x05users\x18\a \x03(\v2\x1f.bricks.config.v1.MatchingUsersR\x05users\x120\n" +
 	"\x06prices\x18\x0f \x01(\v2\x18.bricks.config.v1.PricesR\x06prices\x12K\n" +
 	"\x10custom_providers\x18\x14 \x03(\v2 .bricks.config.v1.CustomProviderR\x0fcustomProviders\x128\n" +
@@ -1137,7 +1392,31 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"setting_id\x18\x02 \x01(\tR\tsettingId\x12\x14\n" +
 	"\x05model\x18\x03 \x01(\tR\x05model\x12%\n" +
 	"\x0eeffective_from\x18\x04 \x01(\x03R\reffectiveFrom\x12\x16\n" +
-	"\x06prices\x18\x05 \x01(\tR\x06prices\"\xd6\x06\n" +
+	"\x06prices\x18\x05 \x01(\tR\x06prices\"\xa9\x01\n" +
+	"\vRouteUpdate\x12\x14\n" +
+	"\x05begin\x18\x01 \x01(\bR\x05begin\x12\x1a\n" +
+	"\bcomplete\x18\x02 \x01(\bR\bcomplete\x12/\n" +
+	"\x06routes\x18\x03 \x03(\v2\x17.bricks.config.v1.RouteR\x06routes\x12\x18\n" +
+	"\aremoved\x18\x04 \x03(\tR\aremoved\x12\x1d\n" +
+	"\n" +
+	"ticket_key\x18\x05 \x01(\fR\tticketKey\"\xb1\x01\n" +
+	"\x05Route\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\tR\x04path\x12\x17\n" +
+	"\akey_ids\x18\x04 \x03(\tR\x06keyIds\x121\n" +
+	"\x05steps\x18\x05 \x03(\v2\x1b.bricks.config.v1.RouteStepR\x05steps\x12\x1c\n" +
+	"\toperation\x18\x06 \x01(\tR\toperation\"\xf2\x01\n" +
+	"\tRouteStep\x12\x1a\n" +
+	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
+	"\x05model\x18\x02 \x01(\tR\x05model\x12?\n" +
+	"\x06params\x18\x03 \x03(\v2'.bricks.config.v1.RouteStep.ParamsEntryR\x06params\x12\x18\n" +
+	"\aretries\x18\x04 \x01(\x05R\aretries\x12\x1d\n" +
+	"\n" +
+	"timeout_us\x18\x05 \x01(\x03R\ttimeoutUs\x1a9\n" +
+	"\vParamsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd6\x06\n" +
 	"\x03Key\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\fR\x06digest\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x1a\n" +
@@ -1217,7 +1496,7 @@ func file_proto_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_proto_config_v1_config_proto_rawDescData
 }
 
-var file_proto_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_proto_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_proto_config_v1_config_proto_goTypes = []any{
 	(*ConfigRequest)(nil),   // 0: bricks.config.v1.ConfigRequest
 	(*EndUser)(nil),         // 1: bricks.config.v1.EndUser
@@ -1225,34 +1504,42 @@ var file_proto_config_v1_config_proto_goTypes = []any{
 	(*MatchingUsers)(nil),   // 3: bricks.config.v1.MatchingUsers
 	(*Prices)(nil),          // 4: bricks.config.v1.Prices
 	(*PriceOverride)(nil),   // 5: bricks.config.v1.PriceOverride
-	(*Key)(nil),             // 6: bricks.config.v1.Key
-	(*User)(nil),            // 7: bricks.config.v1.User
-	(*PathRule)(nil),        // 8: bricks.config.v1.PathRule
-	(*ProviderSetting)(nil), // 9: bricks.config.v1.ProviderSetting
-	nil,                     // 10: bricks.config.v1.ProviderSetting.ParamsEntry
-	(*CustomProvider)(nil),  // 11: bricks.config.v1.CustomProvider
+	(*RouteUpdate)(nil),     // 6: bricks.config.v1.RouteUpdate
+	(*Route)(nil),           // 7: bricks.config.v1.Route
+	(*RouteStep)(nil),       // 8: bricks.config.v1.RouteStep
+	(*Key)(nil),             // 9: bricks.config.v1.Key
+	(*User)(nil),            // 10: bricks.config.v1.User
+	(*PathRule)(nil),        // 11: bricks.config.v1.PathRule
+	(*ProviderSetting)(nil), // 12: bricks.config.v1.ProviderSetting
+	nil,                     // 13: bricks.config.v1.RouteStep.ParamsEntry
+	nil,                     // 14: bricks.config.v1.ProviderSetting.ParamsEntry
+	(*CustomProvider)(nil),  // 15: bricks.config.v1.CustomProvider
 }
 var file_proto_config_v1_config_proto_depIdxs = []int32{
 	1,  // 0: bricks.config.v1.ConfigRequest.subscribe_users:type_name -> bricks.config.v1.EndUser
 	1,  // 1: bricks.config.v1.ConfigRequest.unsubscribe_users:type_name -> bricks.config.v1.EndUser
-	9,  // 2: bricks.config.v1.ConfigUpdate.settings:type_name -> bricks.config.v1.ProviderSetting
-	6,  // 3: bricks.config.v1.ConfigUpdate.keys:type_name -> bricks.config.v1.Key
-	3,  // 4: bricks.config.v1.ConfigUpdate.users:type_name -> bricks.config.v1.MatchingUsers
-	4,  // 5: bricks.config.v1.ConfigUpdate.prices:type_name -> bricks.config.v1.Prices
-	11, // 6: bricks.config.v1.ConfigUpdate.custom_providers:type_name -> bricks.config.v1.CustomProvider
-	1,  // 7: bricks.config.v1.MatchingUsers.end_user:type_name -> bricks.config.v1.EndUser
-	7,  // 8: bricks.config.v1.MatchingUsers.users:type_name -> bricks.config.v1.User
-	5,  // 9: bricks.config.v1.Prices.overrides:type_name -> bricks.config.v1.PriceOverride
-	8,  // 10: bricks.config.v1.Key.allowed_paths:type_name -> bricks.config.v1.PathRule
-	8,  // 11: bricks.config.v1.User.allowed_paths:type_name -> bricks.config.v1.PathRule
-	10, // 12: bricks.config.v1.ProviderSetting.params:type_name -> bricks.config.v1.ProviderSetting.ParamsEntry
-	0,  // 13: bricks.config.v1.ConfigDiscovery.Stream:input_type -> bricks.config.v1.ConfigRequest
-	2,  // 14: bricks.config.v1.ConfigDiscovery.Stream:output_type -> bricks.config.v1.ConfigUpdate
-	14, // [14:15] is the sub-list for method output_type
-	13, // [13:14] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	12, // 2: bricks.config.v1.ConfigUpdate.settings:type_name -> bricks.config.v1.ProviderSetting
+	9,  // 3: bricks.config.v1.ConfigUpdate.keys:type_name -> bricks.config.v1.Key
+	6,  // 4: bricks.config.v1.ConfigUpdate.routes:type_name -> bricks.config.v1.RouteUpdate
+	3,  // 5: bricks.config.v1.ConfigUpdate.users:type_name -> bricks.config.v1.MatchingUsers
+	4,  // 6: bricks.config.v1.ConfigUpdate.prices:type_name -> bricks.config.v1.Prices
+	15, // 7: bricks.config.v1.ConfigUpdate.custom_providers:type_name -> bricks.config.v1.CustomProvider
+	1,  // 8: bricks.config.v1.MatchingUsers.end_user:type_name -> bricks.config.v1.EndUser
+	10, // 9: bricks.config.v1.MatchingUsers.users:type_name -> bricks.config.v1.User
+	5,  // 10: bricks.config.v1.Prices.overrides:type_name -> bricks.config.v1.PriceOverride
+	7,  // 11: bricks.config.v1.RouteUpdate.routes:type_name -> bricks.config.v1.Route
+	8,  // 12: bricks.config.v1.Route.steps:type_name -> bricks.config.v1.RouteStep
+	13, // 13: bricks.config.v1.RouteStep.params:type_name -> bricks.config.v1.RouteStep.ParamsEntry
+	11, // 14: bricks.config.v1.Key.allowed_paths:type_name -> bricks.config.v1.PathRule
+	11, // 15: bricks.config.v1.User.allowed_paths:type_name -> bricks.config.v1.PathRule
+	14, // 16: bricks.config.v1.ProviderSetting.params:type_name -> bricks.config.v1.ProviderSetting.ParamsEntry
+	0,  // 17: bricks.config.v1.ConfigDiscovery.Stream:input_type -> bricks.config.v1.ConfigRequest
+	2,  // 18: bricks.config.v1.ConfigDiscovery.Stream:output_type -> bricks.config.v1.ConfigUpdate
+	18, // [18:19] is the sub-list for method output_type
+	17, // [17:18] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_proto_config_v1_config_proto_init() }
@@ -1267,7 +1554,7 @@ func file_proto_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_config_v1_config_proto_rawDesc), len(file_proto_config_v1_config_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
