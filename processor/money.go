@@ -124,7 +124,7 @@ func (x *exchange) reserve() *refusal {
 	if !x.quote.bounded && !x.key.AllowUnbounded {
 		return &refusal{
 			http.StatusForbidden, "cost_not_boundable",
-			"what this request could cost cannot be bounded, and this key has a cost limit", "", 0, nil,
+			"what this request could cost cannot be bounded, and a cost limit applies to it", "", 0, nil,
 		}
 	}
 	q := &x.quote
@@ -157,7 +157,7 @@ func (x *exchange) quoted(found pricing.Found, priced bool) (*pricing.Price, *re
 	case x.moneyLimited() && !x.s.o.Prices.AllowUnknown():
 		return nil, &refusal{
 			http.StatusForbidden, "cost_not_boundable",
-			"model " + clip(x.call.model) + " has no known price, and this key has a cost limit", "model", 0, nil,
+			"model " + clip(x.call.model) + " has no known price, and a cost limit applies to it", "model", 0, nil,
 		}
 	}
 	x.event.PriceStatus = gateway.Unpriced

@@ -22,12 +22,7 @@ import (
 // waitForEvents is how long what comes later may take.
 const waitForEvents = 10 * time.Second
 
-func TestMain(m *testing.M) {
-	if runAgain() {
-		os.Exit(mainUncounted())
-	}
-	os.Exit(testenv.Main(m))
-}
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
 const (
 	chat       = "/api/providers/openai/v1/chat/completions"

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,6 +27,7 @@ type roles struct {
 	ca        *testenv.Authority
 	unix      bool     // Unix sockets instead of TCP
 	variables []string // of those that have the store
+	counters  []string // of those that count in Redis, or look at what is counted there
 	fake      *fakeprovider.Provider
 	client    *http.Client
 	planes    []*testenv.Gateway
@@ -36,14 +38,21 @@ type roles struct {
 // own, and one admin API.
 func newRoles(t *testing.T, planes int) *roles {
 	t.Helper()
-	return newRolesOver(t, planes, false)
+	return (&roles{t: t}).start(planes)
 }
 
-// newRolesOver is newRoles over TCP or Unix sockets.
-func newRolesOver(t *testing.T, planes int, unix bool) *roles {
+// newRolesOnRedis is newRoles with counters in Redis, so that any number of
+// processors may run.
+func newRolesOnRedis(t *testing.T, planes int) *roles {
+	t.Helper()
+	return (&roles{t: t, counters: countingIn(testenv.StartRedis(t)).Env}).start(planes)
+}
+
+func (r *roles) start(planes int) *roles {
+	t := r.t
 	t.Helper()
 	testenv.Envoy(t)
-	r := &roles{t: t, variables: database(t), ca: testenv.NewAuthority(t), client: newClient(t), unix: unix}
+	r.variables, r.ca, r.client = database(t), testenv.NewAuthority(t), newClient(t)
 	fake, err := fakeprovider.Start(fakeprovider.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +66,7 @@ func newRolesOver(t *testing.T, planes int, unix bool) *roles {
 		addresses = append(addresses, "--control-address", plane.Control)
 	}
 	r.Gateway = testenv.Start(t, testenv.Options{
-		Role: "admin", Env: r.variables, AllowUpstream: []string{fake.Address()},
+		Role: "admin", Env: slices.Concat(r.variables, r.counters), AllowUpstream: []string{fake.Address()},
 		Args: append(r.tls("admin", adminID), addresses...),
 	})
 	r.setting = r.CreateSetting("openai", fakeprovider.OpenAIKey, fake.URL(), nil)
@@ -96,10 +105,15 @@ func (r *roles) startPlane() *testenv.Gateway {
 // startProcessor runs a processor and its Envoy on one of the control planes.
 func (r *roles) startProcessor(plane *testenv.Gateway, more ...string) *testenv.Gateway {
 	r.t.Helper()
+	return r.startNamed("first", plane, more...)
+}
+
+func (r *roles) startNamed(name string, plane *testenv.Gateway, more ...string) *testenv.Gateway {
+	r.t.Helper()
 	return testenv.Start(r.t, testenv.Options{
-		Role: "processor",
+		Role: "processor", Env: r.counters,
 		Args: append(append(r.tls("processor", processorID), "--control-address", plane.Control,
-			"--proxy-address", flag(plane, "--proxy-address"), "--envoy", "--node-id", "first"), more...),
+			"--proxy-address", flag(plane, "--proxy-address"), "--envoy", "--node-id", name), more...),
 	})
 }
 

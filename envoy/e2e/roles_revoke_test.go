@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -20,10 +19,9 @@ const revocations = 200
 // revoked key is refused by both within a second of the admin API's answer. A
 // processor that hangs is named, and the answer comes all the same.
 func TestRevocationReachesEveryProcessorOverTheNetwork(t *testing.T) {
-	r := newRoles(t, 2)
-	first := r.startProcessor(r.planes[0])
-	second, secondProcess := r.startUncounted(r.planes[1])
-	proxies := []string{first.Proxy, second}
+	r := newRolesOnRedis(t, 2)
+	first, second := r.startProcessor(r.planes[0]), r.startNamed("second", r.planes[1])
+	proxies := []string{first.Proxy, second.Proxy}
 
 	var answers, refused []time.Duration
 	for range revocations {
@@ -50,24 +48,24 @@ func TestRevocationReachesEveryProcessorOverTheNetwork(t *testing.T) {
 	if p := quantile(refused, 99); p > 250*time.Millisecond {
 		t.Errorf("p99 = %v after the answer, want at most 250 ms", p)
 	}
-	r.hang(t, secondProcess, "processor-second", proxies)
+	r.hang(t, second.PID(), "processor-second", proxies)
 }
 
 // hang stops a processor and revokes a key that it knows.
-func (r *roles) hang(t *testing.T, p *os.Process, name string, proxies []string) {
+func (r *roles) hang(t *testing.T, pid int, name string, proxies []string) {
 	key := r.CreateKey([]string{r.setting}, nil)
 	for _, proxy := range proxies {
 		if got := r.ask(proxy, key); got != http.StatusOK {
 			t.Fatalf("a new key at %s: status = %d, want 200", proxy, got)
 		}
 	}
-	if err := p.Signal(syscall.SIGSTOP); err != nil {
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	start := time.Now()
 	late := r.revoke(key)
 	took := time.Since(start)
-	if err := p.Signal(syscall.SIGCONT); err != nil {
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(late, []string{name}) {

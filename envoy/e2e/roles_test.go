@@ -17,7 +17,7 @@ func TestRolesApart(t *testing.T) {
 
 func walkRoles(t *testing.T, unix bool) {
 	t.Helper()
-	r := newRolesOver(t, 1, unix)
+	r := (&roles{t: t, unix: unix}).start(1)
 	p := r.startProcessor(r.planes[0])
 	key := r.CreateKey([]string{r.setting}, testenv.Object{"costLimitInUsd": 1})
 	if got := r.ask(p.Proxy, key); got != http.StatusOK {
