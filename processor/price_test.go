@@ -130,6 +130,11 @@ func TestSettledAtTheTierThatTheAnswerReports(t *testing.T) {
 	if e.Cost != 250 || e.Usage.CacheWrite1hTokens != 50 || e.Usage.CacheWrite5mTokens != 0 {
 		t.Errorf("a long cache: cost %d, usage %+v", e.Cost, e.Usage)
 	}
+	_, e = pricedAt(t, limited(), b, "/api/providers/openai/v1/responses", `{"model":"rich","max_output_tokens":16,"prompt_cache_retention":"24h","input":"x"}`,
+		`{"model":"rich","usage":{"input_tokens":100,"output_tokens":0,"input_tokens_details":{"cache_write_tokens":50}}}`)
+	if e.Cost != 250 || e.Usage.CacheWrite1hTokens != 50 {
+		t.Errorf("a long cache of a response: cost %d, usage %+v", e.Cost, e.Usage)
+	}
 	// OpenAI's search models search once in every call, and do not say so.
 	_, e = priced(t, limited(), pricing.NewBook(pricing.Default(), nil, ""), `{"model":"gpt-4o-search-preview","max_tokens":10,"messages":[]}`,
 		`{"model":"gpt-4o-search-preview","usage":{"prompt_tokens":1,"completion_tokens":1}}`)
@@ -168,5 +173,31 @@ func TestUnknownPricesMayBeAllowed(t *testing.T) {
 	asked, e = priced(t, limited(), b, `{"model":"whisper-1","messages":[]}`, `{"model":"whisper-1","usage":{"prompt_tokens":100,"completion_tokens":10}}`)
 	if asked.ID != "" || e.RefusalCode != "cost_not_boundable" {
 		t.Errorf("a model sold by the second: asked %+v, event %+v", asked, e)
+	}
+}
+
+// moneyLimiter keeps whether money was asked about before the body came.
+type moneyLimiter struct {
+	freeLimiter
+	money bool
+}
+
+func (l *moneyLimiter) Exhausted(_ context.Context, _ []limit.Account, money bool) error {
+	l.money = money
+	return nil
+}
+
+// TestWhatBillsLaterNeedsMoneyNow: a batch costs when it is worked on.
+func TestWhatBillsLaterNeedsMoneyNow(t *testing.T) {
+	for path, want := range map[string]bool{"/batches": true, "/chat/completions": true, "/threads": false} {
+		w, l := newWorld(), &moneyLimiter{}
+		s := processor.New(processor.Options{Config: w, Spool: w, Limiter: l, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler)})
+		if err := s.Process(&envoy{messages: []*extprocv3.ProcessingRequest{headersFor("/api/providers/openai/v1" + path)}, end: io.EOF}); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		if l.money != want {
+			t.Errorf("%s: money asked about: %v, want %v", path, l.money, want)
+		}
 	}
 }

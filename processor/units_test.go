@@ -56,3 +56,22 @@ func TestKeptInputMayBeMoreThanText(t *testing.T) {
 		}
 	}
 }
+
+// TestSilenceIsNotDueTwice: an answer without text that tells tokens and time is
+// charged by its tokens. 90 of them at 2500.
+func TestSilenceIsNotDueTwice(t *testing.T) {
+	m, _ := provider.Find("POST", "/api/providers/openai/v1/audio/transcriptions")
+	reading := m.Endpoint.Meter.ReadJSON([]byte(`{"text":"","duration":9.0,"usage":{"type":"tokens","input_tokens":90,"output_tokens":0}}`))
+	x := exchange{s: &Server{o: Options{Prices: pricing.NewBook(pricing.Default(), nil, "")}}, match: m, answer: answer{reading: reading}}
+	x.event = gateway.Event{Provider: "openai", RequestModel: "gpt-4o-transcribe", Usage: reading.Usage}
+	if !x.priceReported() || x.event.Cost != 90*2500 {
+		t.Errorf("cost %d, usage %+v", x.event.Cost, x.event.Usage)
+	}
+	// Speech whose tokens are told: 3 at 600 and 50 of sound at 12,000.
+	x.match, _ = provider.Find("POST", "/api/providers/openai/v1/audio/speech")
+	x.answer.reading.Usage = gateway.Usage{InputTokens: 3, OutputTokens: 50}
+	x.event = gateway.Event{Provider: "openai", RequestModel: "gpt-4o-mini-tts", Usage: x.answer.reading.Usage}
+	if !x.priceReported() || x.event.Cost != 3*600+50*12_000 {
+		t.Errorf("speech: cost %d, usage %+v", x.event.Cost, x.event.Usage)
+	}
+}

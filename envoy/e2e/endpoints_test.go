@@ -51,7 +51,7 @@ func TestEveryEndpoint(t *testing.T) {
 					continue
 				}
 				for _, c := range casesOf(x, row) {
-					c.want.KeyID, c.want.SettingID, c.want.Provider, c.want.Operation = key.ID, settings[name], name, row.Operation
+					c.want.KeyID, c.want.SettingID, c.want.Provider, c.want.Operation, c.want.Attempts = key.ID, settings[name], name, row.Operation, 1
 					sendCase(t, e, key, row, c, want)
 				}
 			}

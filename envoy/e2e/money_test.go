@@ -278,6 +278,10 @@ func TestStreamBehindItsMaximum(t *testing.T) {
 		chat: {limited(true), `"finish_reason":"length"}]}` + "\n\ndata: [DONE]\n\n", outputPrice},
 		messages: {`{"model":"claude-haiku-4-5","max_tokens":50,"stream":true,` + hello + `}`,
 			"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n", 5000},
+		"/api/providers/openai/v1/completions": {`{"model":"gpt-3.5-turbo-instruct","max_tokens":50,"stream":true,"prompt":"hello"}`,
+			`"finish_reason":"length","logprobs":null}]}` + "\n\ndata: [DONE]\n\n", 2000},
+		"/api/providers/openai/v1/responses": {`{"model":"gpt-4o-mini","max_output_tokens":50,"stream":true,"input":"hello"}`,
+			`"output":[],"parallel_tool_calls":true,"tool_choice":"auto","tools":[],"usage":null}}` + "\n\n", outputPrice},
 	} {
 		limit := 2000 * c.price
 		poor := e.newKey(testenv.Object{"costLimitInUsd": dollars(limit)})
