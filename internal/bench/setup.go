@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -21,6 +22,8 @@ const (
 	noopName    = "no-op ext_proc"
 	gatewayName = "gateway"
 	limitsName  = "gateway, all limits" // the same process, by a key with every limit
+	// With a redis-server on the PATH, the same limits are counted there too.
+	redisName = "gateway, all limits in Redis"
 	// With a PostgreSQL to use, the gateway is measured on that too.
 	postgresName     = "gateway, PostgreSQL"
 	postgresVariable = "BRICKS_TEST_POSTGRES"
@@ -55,6 +58,17 @@ func setUp(ctx context.Context, envoy, bricks, dir string) ([]target, error) {
 		return nil, err
 	}
 	targets := append([]target{bare, filtered}, gateways...)
+	if address, err := startRedis(ctx, dir); err != nil {
+		return nil, err
+	} else if address != "" {
+		onRedis, err := startGateway(ctx, gatewayName, envoy, bricks, filepath.Join(dir, "data-redis"), upstream,
+			[]string{"REDIS_URL=redis://" + address, "REDIS_CALL_TIME_OUT=1s"})
+		if err != nil {
+			return nil, err
+		}
+		onRedis[1].name = redisName
+		targets = append(targets, onRedis[1])
+	}
 	if raw := os.Getenv(postgresVariable); raw != "" {
 		variables, err := postgresVariables(raw)
 		if err != nil {
@@ -67,6 +81,23 @@ func setUp(ctx context.Context, envoy, bricks, dir string) ([]target, error) {
 		targets = append(targets, onPostgres[0])
 	}
 	return targets, nil
+}
+
+// startRedis runs a redis-server that ends with this program, and returns its
+// address: empty when there is none to run.
+func startRedis(ctx context.Context, dir string) (address string, err error) {
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		return "", nil
+	}
+	port, err := freePort()
+	if err != nil {
+		return "", err
+	}
+	if _, err = start(ctx, path, "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no", "--dir", dir, "--loglevel", "warning"); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("127.0.0.1:%d", port), waitPort(ctx, port)
 }
 
 // postgresVariables turns a postgres:// URL into the gateway's own variables.
