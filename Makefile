@@ -33,7 +33,7 @@ soak: ## Run the kill tests, the races for money and 10,000 custom providers, fo
 	scripts/test soak
 
 race: ## Run the Go tests, but those with a real Envoy, under the race detector
-	go test -race -short $$(go list ./... | grep -v /envoy/e2e)
+	scripts/test race
 
 lint: ## Check format, vet and staticcheck
 	@test -z "$$(gofmt -l cmd processor controlplane admin envoy proto internal)" || { gofmt -l .; exit 1; }
