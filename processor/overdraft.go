@@ -31,6 +31,13 @@ func (x *exchange) overdrawn() bool {
 		x.s.o.Logger.Info("stream cut: its money is used up", slog.String("event_id", x.event.ID), slog.Any("reason", err))
 		return true
 	}
+	// A process that dies now must be known to owe all of it.
+	x.event.Cost = x.reserved.Granted()
+	if err := x.s.o.Spool.Intent(&x.event); err != nil {
+		x.s.metrics.spoolErrors.Inc()
+		x.s.o.Logger.Error("stream cut: its larger reservation cannot be recorded", slog.String("event_id", x.event.ID), slog.Any("error", err))
+		return true
+	}
 	return false
 }
 

@@ -89,11 +89,15 @@ const (
 var encodings = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
 
 // Intent records that a request with this event is about to be let through.
-// Cost is what is reserved for it: what an interrupted request is charged. After
-// an error, ErrFull among them, nothing is recorded and the caller must refuse.
+// Cost is what is reserved for it: what an interrupted request is charged. A
+// later intent of the same event takes the place of the earlier one. After an
+// error, ErrFull among them, nothing is recorded and the caller must refuse.
 func (s *Spool) Intent(e *gateway.Event) error {
 	e = clean(e)
 	return s.write(kindIntent, e, func(int64, int64) {
+		if earlier := s.open[e.ID]; earlier != nil {
+			earlier.references--
+		}
 		s.current.references++
 		s.open[e.ID] = s.current
 	})

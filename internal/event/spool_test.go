@@ -119,6 +119,28 @@ func TestAnIntentWithoutAFinalIsSettledAsInterrupted(t *testing.T) {
 	}
 }
 
+// TestALaterIntentCounts: a request whose reservation has grown is booked at the
+// larger one, and its first intent holds no segment back.
+func TestALaterIntentCounts(t *testing.T) {
+	dir := t.TempDir()
+	o := event.Options{SegmentSize: 1} // each record has a segment of its own
+	s := open(t, dir, o)
+	grown, done := example("grown"), example("done")
+	grown.Cost = 99
+	if err := errors.Join(s.Intent(example("grown")), s.Intent(grown), s.Intent(done), s.Intent(done), s.Final(done)); err != nil {
+		t.Fatal(err)
+	}
+	var l ledger
+	deliverAll(t, s, &l)
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 1 {
+		t.Errorf("segments left: %v, want the one of the grown intent", left)
+	}
+	deliverAll(t, open(t, dir, o), &l)
+	if e := l.events["grown"]; len(l.events) != 2 || e == nil || e.Cost != 99 || e.RefusalCode != event.Interrupted {
+		t.Errorf("the grown request's event = %+v of %d", e, len(l.events))
+	}
+}
+
 func TestTornTailAtEveryByte(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, event.Options{})
