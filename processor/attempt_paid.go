@@ -11,6 +11,7 @@ import (
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/pricing"
+	"github.com/bricks-gateway/bricks/internal/provider"
 )
 
 // actionRetried marks the event of an attempt that failed but was billed: the
@@ -28,7 +29,7 @@ func (a *attempt) payFailure() bool {
 	}
 	e := a.failureEvent()
 	found, ok := a.s.o.Prices.PriceAt(pricing.Query{
-		At: e.CreatedAt, SettingID: e.SettingID, Provider: e.Provider, Models: pricing.Names(a.setting.Params, e.ResponseModel, e.RequestModel),
+		At: e.CreatedAt, SettingID: e.SettingID, Provider: e.Provider, Models: []string{e.ResponseModel, e.RequestModel},
 	})
 	if ok {
 		e.PriceStatus, e.Cost = gateway.Priced, found.Price.Cost(e.Usage, a.call.terms())
@@ -75,7 +76,7 @@ func (a *attempt) failureEvent() *gateway.Event {
 		ID:        uuid.NewSHA1(uuid.NameSpaceOID, []byte(t.EventID+"/"+strconv.Itoa(a.number))).String(),
 		CreatedAt: a.start.UTC(), KeyID: a.key.ID, Tags: a.key.Tags, PolicyID: a.key.PolicyID,
 		SettingID: a.setting.ID, Provider: a.step.Provider, Path: t.Path, Method: "POST", Operation: a.step.Operation,
-		Status: w.status, RequestModel: a.step.Model, ResponseModel: w.reading.Model, Usage: w.reading.Usage,
+		Status: w.status, RequestModel: provider.ModelOf(&a.setting.ProviderSetting, a.step.Model), ResponseModel: w.reading.Model, Usage: w.reading.Usage,
 		PriceStatus: gateway.Unpriced, Incomplete: true, Latency: time.Since(a.start),
 		Attempts: a.number, Streamed: w.sse, CustomID: t.CustomID, UserID: t.UserID,
 		CorrelationID: t.CorrelationID, Metadata: t.Metadata, Action: actionRetried, RouteID: t.RouteID,
