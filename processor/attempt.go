@@ -128,6 +128,9 @@ func (a *attempt) requestHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processing
 		}
 	}
 	t, err := readTicket(text, a.s.o.Config.TicketKey(), time.Now())
+	if errors.Is(err, errTicketOver) { // the attempt before took all of the time
+		return a.refuse(noneInTime(), false)
+	}
 	if err != nil {
 		a.s.o.Logger.Warn("attempt refused", slog.Any("error", err))
 		return a.refuse(unavailable("the gateway cannot make this attempt"), false)
@@ -207,7 +210,7 @@ func (a *attempt) prepare() (r *refusal, retry bool) {
 	}
 	a.key = key
 	if a.ticket.remaining(a.start) <= 0 {
-		return &refusal{http.StatusGatewayTimeout, "upstream_error", "no step of the route answered in time", "", 0, nil}, false
+		return noneInTime(), false
 	}
 	p, ok := provider.Get(a.step.Provider)
 	if ok {
@@ -218,6 +221,10 @@ func (a *attempt) prepare() (r *refusal, retry bool) {
 		return unavailable("the provider setting is gone"), true
 	}
 	return nil, false
+}
+
+func noneInTime() *refusal {
+	return &refusal{http.StatusGatewayTimeout, "upstream_error", "no step of the route answered in time", "", 0, nil}
 }
 
 // upstreamHeaders rewrites the attempt for its step's provider.

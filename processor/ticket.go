@@ -87,7 +87,10 @@ type ticketStep struct {
 	Maximum   int64             `json:"x,omitempty"` // of output tokens; 0: as asked
 }
 
-var errTicket = errors.New("the ticket is not one of ours, or its time is over")
+var (
+	errTicket     = errors.New("the ticket is not one of ours")
+	errTicketOver = errors.New("the ticket's time is over")
+)
 
 // sign spells t for a header: the body and its HMAC-SHA-256 under key.
 func (t *ticket) sign(key []byte) string {
@@ -99,7 +102,8 @@ func (t *ticket) sign(key []byte) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(ticketMAC(key, text))
 }
 
-// readTicket takes what sign made with the same key, until its deadline.
+// readTicket takes what sign made with the same key. From its deadline on the
+// error is errTicketOver.
 func readTicket(text string, key []byte, now time.Time) (*ticket, error) {
 	body, signature, ok := strings.Cut(text, ".")
 	given, err := base64.RawURLEncoding.DecodeString(signature)
@@ -111,8 +115,11 @@ func readTicket(text string, key []byte, now time.Time) (*ticket, error) {
 		return nil, errTicket
 	}
 	t := new(ticket)
-	if err := json.Unmarshal(raw, t); err != nil || now.UnixMilli() >= t.Deadline {
+	if err := json.Unmarshal(raw, t); err != nil {
 		return nil, errTicket
+	}
+	if now.UnixMilli() >= t.Deadline {
+		return nil, errTicketOver
 	}
 	return t, nil
 }
