@@ -91,7 +91,7 @@ func New(o Options) *Limiter {
 	}
 	goredis.SetLogger(quiet{})
 	l := &Limiter{
-		o: o, client: o.Server.client(), cluster: o.Server.Cluster || len(o.Server.Addresses) > 1,
+		o: o, client: o.Server.Client(), cluster: o.Server.Cluster || len(o.Server.Addresses) > 1,
 		name: uuid.NewString(), local: memory.New(o.Ledger, o.Now),
 		open: map[string]*reservation{}, doubt: map[gateway.AccountID]gateway.Unit{}, charged: map[gateway.AccountID]time.Time{},
 	}

@@ -42,7 +42,9 @@ func ParseURL(url gateway.Secret) (Server, error) {
 	}, nil
 }
 
-func (s Server) client() goredis.UniversalClient {
+// Client returns a client of the server with a pool of its own. Whoever asks for
+// it closes it.
+func (s Server) Client() goredis.UniversalClient {
 	read, write := s.ReadTimeout, s.WriteTimeout
 	if read == 0 {
 		read = time.Second
