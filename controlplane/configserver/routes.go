@@ -81,6 +81,9 @@ func (s *Server) routeUpdates(ctx context.Context, w routeWork) ([]*configv1.Rou
 
 func routeToProto(r *gateway.Route) *configv1.Route {
 	p := &configv1.Route{Id: r.ID, Revision: r.Revision, Path: r.Path, KeyIds: r.KeyIDs, Operation: r.Operation}
+	if r.Cache.Enabled {
+		p.CacheTtlUs = r.Cache.Lifetime().Microseconds()
+	}
 	for _, s := range r.Steps {
 		p.Steps = append(p.Steps, &configv1.RouteStep{
 			Provider: s.Provider, Model: s.Model, Params: s.Params,

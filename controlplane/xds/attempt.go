@@ -44,7 +44,8 @@ const (
 // attemptCountHeader is Envoy's own.
 const attemptCountHeader = "x-envoy-attempt-count"
 
-// maxHold bounds how long the processor may hold an attempt's answer back until
+// maxHold bounds how long the processor may work on one message when it asks for
+// more time than usual, such as to hold an attempt's answer back until
 // it knows whether it is one. The steps' own timeouts are below it.
 const maxHold = time.Hour
 
@@ -221,7 +222,6 @@ func attemptProcessor(c ListenerConfig) (*extprocfilterv3.ExternalProcessor, err
 	p.ProcessingMode.ResponseBodyMode = extprocfilterv3.ProcessingMode_STREAMED
 	p.AllowModeOverride = false
 	p.SendBodyWithoutWaitingForHeaderResponse = true
-	p.MaxMessageTimeout = durationpb.New(maxHold)
 	return p, nil
 }
 

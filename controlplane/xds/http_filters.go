@@ -74,6 +74,7 @@ func externalProcessor(c ListenerConfig) (*extprocfilterv3.ExternalProcessor, er
 		FailureModeAllow:  false,
 		StatusOnError:     &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable},
 		MessageTimeout:    durationpb.New(c.MessageTimeout),
+		MaxMessageTimeout: durationpb.New(maxHold), // a request may wait for an equal one's answer
 		// The route reads the cluster anew after each answer.
 		RouteCacheAction: extprocfilterv3.ExternalProcessor_CLEAR,
 		MutationRules: &mutationv3.HeaderMutationRules{

@@ -50,3 +50,14 @@ type RouteCache struct {
 	Enabled bool
 	TTL     string // as the administrator wrote it; empty: the default
 }
+
+// DefaultCacheTTL is how long an answer is kept when the route says nothing.
+const DefaultCacheTTL = 168 * time.Hour
+
+// Lifetime is how long an answer is kept. The TTL of a saved route can be read.
+func (c RouteCache) Lifetime() time.Duration {
+	if d, err := time.ParseDuration(c.TTL); err == nil && d > 0 {
+		return d
+	}
+	return DefaultCacheTTL
+}

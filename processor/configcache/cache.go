@@ -58,7 +58,10 @@ type Options struct {
 	CountsInProcess bool
 	// UnknownPrice holds while the control plane has none stored; deny if empty.
 	UnknownPrice gateway.UnknownPricePolicy
-	Logger       *slog.Logger
+	// RoutesKnown is told the version of every route, by id, whenever one comes,
+	// changes or goes. It must not block, and gets a map of its own.
+	RoutesKnown func(revisions map[string]int64)
+	Logger      *slog.Logger
 }
 
 // Cache is safe for concurrent use. Run must be running for lookups of new keys

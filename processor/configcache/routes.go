@@ -73,10 +73,21 @@ func (c *Cache) applyRoutes(u *configv1.RouteUpdate) {
 		t.byPath[r.Path] = r
 	}
 	c.routes.Store(t)
+	if c.o.RoutesKnown != nil {
+		revisions := make(map[string]int64, len(next))
+		for id, r := range next {
+			revisions[id] = r.Revision
+		}
+		c.o.RoutesKnown(revisions)
+	}
 }
 
 func routeFromProto(p *configv1.Route) *gateway.Route {
 	r := &gateway.Route{ID: p.Id, Path: p.Path, KeyIDs: p.KeyIds, Operation: p.Operation, Revision: p.Revision}
+	if p.CacheTtlUs > 0 {
+		ttl := time.Duration(p.CacheTtlUs) * time.Microsecond
+		r.Cache = gateway.RouteCache{Enabled: true, TTL: ttl.String()}
+	}
 	for _, s := range p.Steps {
 		r.Steps = append(r.Steps, gateway.RouteStep{
 			Provider: s.Provider, Model: s.Model, Params: s.Params,

@@ -2,6 +2,9 @@ package configcache
 
 import (
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	configv1 "github.com/bricks-gateway/bricks/proto/config/v1"
@@ -46,4 +49,24 @@ func TestRoutesAreUnknownUntilAllOfThemAreThere(t *testing.T) {
 	c.begin() // it broke off half way
 	tell(&configv1.RouteUpdate{Begin: true, Complete: true, Routes: []*configv1.Route{route("4", "/b")}})
 	wantRoutes(t, c, map[string]string{"/b": "4"})
+}
+
+func TestVersionsOfRoutesAreTold(t *testing.T) {
+	var told []map[string]int64
+	c := New(Options{RoutesKnown: func(revisions map[string]int64) { told = append(told, revisions) }})
+	tell := func(u *configv1.RouteUpdate) { c.apply(&configv1.ConfigUpdate{Routes: u}) }
+	tell(&configv1.RouteUpdate{Begin: true, Routes: []*configv1.Route{{Id: "1", Path: "/a", Revision: 3, CacheTtlUs: 5_000_000}}})
+	tell(&configv1.RouteUpdate{Complete: true, Routes: []*configv1.Route{{Id: "2", Path: "/b", Revision: 4}}})
+	tell(&configv1.RouteUpdate{Routes: []*configv1.Route{{Id: "1", Path: "/a", Revision: 7}}, Removed: []string{"2"}})
+	want := []map[string]int64{{"1": 3, "2": 4}, {"1": 7}}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+	tell(&configv1.RouteUpdate{Routes: []*configv1.Route{{Id: "3", Path: "/c", CacheTtlUs: 90_000_000}}})
+	for path, want := range map[string]time.Duration{"/a": 0, "/c": 90 * time.Second} {
+		r, err := c.Route(path)
+		if err != nil || r.Cache.Enabled != (want > 0) || want > 0 && r.Cache.Lifetime() != want {
+			t.Errorf("%s: %+v, %v", path, r, err)
+		}
+	}
 }

@@ -632,7 +632,9 @@ type Route struct {
 	KeyIds []string     `protobuf:"bytes,4,rep,name=key_ids,json=keyIds,proto3" json:"key_ids,omitempty"`
 	Steps  []*RouteStep `protobuf:"bytes,5,rep,name=steps,proto3" json:"steps,omitempty"`
 	// Empty: the body decides.
-	Operation     string `protobuf:"bytes,6,opt,name=operation,proto3" json:"operation,omitempty"`
+	Operation string `protobuf:"bytes,6,opt,name=operation,proto3" json:"operation,omitempty"`
+	// How long answers are kept; 0: they are not.
+	CacheTtlUs    int64 `protobuf:"varint,7,opt,name=cache_ttl_us,json=cacheTtlUs,proto3" json:"cache_ttl_us,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -707,6 +709,13 @@ func (x *Route) GetOperation() string {
 		return x.Operation
 	}
 	return ""
+}
+
+func (x *Route) GetCacheTtlUs() int64 {
+	if x != nil {
+		return x.CacheTtlUs
+	}
+	return 0
 }
 
 type RouteStep struct {
@@ -1399,14 +1408,16 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\x06routes\x18\x03 \x03(\v2\x17.bricks.config.v1.RouteR\x06routes\x12\x18\n" +
 	"\aremoved\x18\x04 \x03(\tR\aremoved\x12\x1d\n" +
 	"\n" +
-	"ticket_key\x18\x05 \x01(\fR\tticketKey\"\xb1\x01\n" +
+	"ticket_key\x18\x05 \x01(\fR\tticketKey\"\xd3\x01\n" +
 	"\x05Route\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x12\n" +
 	"\x04path\x18\x03 \x01(\tR\x04path\x12\x17\n" +
 	"\akey_ids\x18\x04 \x03(\tR\x06keyIds\x121\n" +
 	"\x05steps\x18\x05 \x03(\v2\x1b.bricks.config.v1.RouteStepR\x05steps\x12\x1c\n" +
-	"\toperation\x18\x06 \x01(\tR\toperation\"\xf2\x01\n" +
+	"\toperation\x18\x06 \x01(\tR\toperation\x12 \n" +
+	"\fcache_ttl_us\x18\a \x01(\x03R\n" +
+	"cacheTtlUs\"\xf2\x01\n" +
 	"\tRouteStep\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12?\n" +
