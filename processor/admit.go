@@ -43,6 +43,7 @@ func (x *exchange) requestHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processin
 		return x.refuse(r)
 	}
 	x.phase, x.answerPhases = phaseAdmitted, true
+	x.expectCached(h.Headers)
 	if !x.readsBody(h.EndOfStream) {
 		x.call.factor = 1
 		resp := x.forward(nil)

@@ -77,9 +77,11 @@ func (x *exchange) responseHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processi
 		if r := x.unreadable(encoding); r != nil {
 			x.event.Status = r.status
 			x.answer.ended, x.answer.withheld = true, true
+			x.beginKeeping(contentType)
 			return x.immediate(r)
 		}
 		x.answer.sse = strings.HasPrefix(contentType, "text/event-stream")
+		x.beginKeeping(contentType)
 		if m := x.match.Endpoint.Meter; m == provider.MeterImages || m == provider.MeterResponses {
 			x.answer.scanner.Limit = maxAnswer // an image, or all output, in one event
 		}
@@ -165,6 +167,7 @@ func (x *exchange) responseBody(b *extprocv3.HttpBody) *extprocv3.ProcessingResp
 		out, scrubbed = x.answer.scrubEscaped.pass(out, b.EndOfStream)
 		changed = changed || scrubbed
 		x.storeResponse(out)
+		x.keepAnswer(out, b.EndOfStream)
 	}
 	x.answer.ended = x.answer.ended || b.EndOfStream
 	common := &extprocv3.CommonResponse{}

@@ -70,7 +70,7 @@ func (s *Server) processAttempt(stream extprocv3.ExternalProcessor_ProcessServer
 	}()
 	next := receiver{stream: stream}
 	for {
-		req, err := next.receive(a.patience())
+		req, err := next.receive(a.patience(), nil)
 		var answers []*extprocv3.ProcessingResponse
 		switch {
 		case errors.Is(err, errSilent):

@@ -59,6 +59,7 @@ type exchange struct {
 	route    *gateway.Route // nil: the request is not of one
 	routeErr error          // why it is not, though its path says so
 	steps    []*routeStep   // that may be taken, in order
+	cached   *cachedCall    // nil: its route keeps no answers
 }
 
 // handle answers one message. An error ends the stream, which fails the request.
@@ -70,10 +71,9 @@ func (x *exchange) handle(req *extprocv3.ProcessingRequest) (*extprocv3.Processi
 		}
 		return x.requestHeaders(r.RequestHeaders), nil
 	case *extprocv3.ProcessingRequest_RequestBody:
-		if x.phase != phaseAdmitted {
+		if x.phase != phaseAdmitted || x.waiting() {
 			return nil, outOfOrder("request body")
 		}
-		defer x.bodyDone()
 		return x.requestBody(r.RequestBody.Body), nil
 	case *extprocv3.ProcessingRequest_ResponseHeaders:
 		return x.responseHeaders(r.ResponseHeaders), nil

@@ -29,8 +29,14 @@ var removed = []string{
 	"openai-organization", "openai-project",
 }
 
-// requestBody decides on the body; what passes is forwarded.
+// requestBody decides on the body; what passes is forwarded, or answered from
+// the cache.
 func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
+	defer func() {
+		if !x.waiting() { // else the body is still held
+			x.bodyDone()
+		}
+	}()
 	if len(body) > x.maxBody() {
 		return x.refuse(x.tooLarge())
 	}
@@ -50,7 +56,7 @@ func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
 		body = []byte{} // empty, which is not none: the body's message is to be answered
 	}
 	x.storeRequest(body)
-	return x.forward(body)
+	return x.throughCache(body)
 }
 
 func (x *exchange) checkUser() *refusal {

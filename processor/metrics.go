@@ -24,6 +24,9 @@ type metrics struct {
 	empty       prometheus.Counter
 	attempts    *prometheus.CounterVec
 	skipped     *prometheus.CounterVec
+	cache       *prometheus.CounterVec
+	cacheErrors prometheus.Counter
+	waiting     prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -47,8 +50,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	m.attempts = vec("bricks_route_attempts_total", "Attempts of requests to failover routes, by provider and outcome (answered, failed, skipped).", "provider", "outcome")
 	m.skipped = vec("bricks_route_skipped_steps_total", "Steps that requests to failover routes passed over because they kept failing.", "provider")
+	m.cache = vec("bricks_cache_requests_total", "Requests to routes that keep answers, by result (hit, miss, bypass).", "result")
+	m.waiting = prometheus.NewGauge(prometheus.GaugeOpts{Name: "bricks_cache_waiting_requests", Help: "Requests that wait for the answer of an equal one."})
+	m.cacheErrors = counter("bricks_cache_errors_total", "Answers that could not be looked up, or kept.")
 	if r != nil {
-		r.MustRegister(m.attempts, m.skipped)
+		r.MustRegister(m.attempts, m.skipped, m.cache, m.cacheErrors, m.waiting)
 		r.MustRegister(m.timeouts, m.cut, m.empty, m.requests, m.refused, m.tokens, m.unpriced, m.unanswered, m.spoolErrors, m.panics)
 	}
 	return m

@@ -7,7 +7,10 @@ import (
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 )
 
-var errSilent = errors.New("the answer was silent for longer than x-request-timeout")
+var (
+	errSilent = errors.New("the answer was silent for longer than x-request-timeout")
+	errWoken  = errors.New("what was waited for is there")
+)
 
 // receiver takes Envoy's messages. Envoy itself bounds silence by PROXY_TIMEOUT;
 // a client that asks for less is served here. A gRPC receive cannot be given a
@@ -23,10 +26,10 @@ type received struct {
 }
 
 // receive returns the next message, or errSilent when gap is set and none came
-// for so long.
-func (r *receiver) receive(gap time.Duration) (*extprocv3.ProcessingRequest, error) {
+// for so long, or errWoken when wake, which may be nil, is closed first.
+func (r *receiver) receive(gap time.Duration, wake <-chan struct{}) (*extprocv3.ProcessingRequest, error) {
 	if r.messages == nil {
-		if gap == 0 {
+		if gap == 0 && wake == nil {
 			return r.stream.Recv()
 		}
 		r.messages = make(chan received)
@@ -46,6 +49,8 @@ func (r *receiver) receive(gap time.Duration) (*extprocv3.ProcessingRequest, err
 		return nil, r.stream.Context().Err()
 	case <-silent:
 		return nil, errSilent
+	case <-wake:
+		return nil, errWoken
 	}
 }
 
@@ -64,9 +69,12 @@ func (r *receiver) pump() {
 	}
 }
 
-// gap is how long the answer may be silent now; 0 for as long as Envoy lets it.
+// gap is how long the answer, or an equal request, may be silent now; 0 for as long as Envoy lets it.
 // The wait for the first byte is Envoy's to bound.
 func (x *exchange) gap() time.Duration {
+	if x.waiting() {
+		return max(time.Until(x.cached.until), time.Millisecond)
+	}
 	if x.phase != phaseAnswering || x.in.timeout >= x.s.o.Timeout {
 		return 0
 	}

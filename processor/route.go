@@ -288,10 +288,14 @@ func (x *exchange) routeHeaders() []*corev3.HeaderValueOption {
 	if x.route == nil {
 		return nil
 	}
-	return []*corev3.HeaderValueOption{
+	headers := []*corev3.HeaderValueOption{
 		set("x-bricks-provider", x.event.Provider),
 		set("x-bricks-attempts", strconv.Itoa(x.event.Attempts)),
 	}
+	if x.cached != nil {
+		headers = append(headers, set("x-bricks-cache", "miss"))
+	}
+	return headers
 }
 
 // brokenEnd adds an error event to a stream that its provider ended without an

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/bricks-gateway/bricks/internal/cache"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/provider"
@@ -61,6 +62,10 @@ type Options struct {
 	DefaultUser gateway.Limits
 	// Strict: bodies are never stored, whatever a key says.
 	Strict bool
+	// Cache keeps answers of routes that ask for it; nil: none do.
+	Cache cache.Store
+	// MaxCached is the largest answer that is kept, in bytes; 1 MiB if 0.
+	MaxCached int
 	// Timeout bounds the time to an answer's first byte; 600s if 0.
 	Timeout time.Duration
 	// MaxBody is the largest request body in bytes; 10 MiB if 0.
@@ -77,7 +82,10 @@ type Server struct {
 	refusals  *refusalLog
 	rotations rotations
 	health    *health
+	flights   flights
 	bodies    atomic.Int64 // bytes announced by requests whose body is not dealt with
+	// cacheWarned is when it was last said that the cache failed, in Unix seconds.
+	cacheWarned atomic.Int64
 }
 
 var _ extprocv3.ExternalProcessorServer = (*Server)(nil)
@@ -92,6 +100,9 @@ func New(o Options) *Server {
 	}
 	if o.MaxBodies == 0 {
 		o.MaxBodies = 512 << 20
+	}
+	if o.MaxCached == 0 {
+		o.MaxCached = 1 << 20
 	}
 	s := &Server{o: o, metrics: newMetrics(o.Registerer), health: newHealth()}
 	s.metrics.watchSteps(o.Registerer, s.health)
@@ -123,18 +134,23 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err 
 	}()
 	next := receiver{stream: stream}
 	for {
-		req, err := next.receive(x.gap())
-		if errors.Is(err, errSilent) {
+		req, err := next.receive(x.gap(), x.shared())
+		var resp *extprocv3.ProcessingResponse
+		switch {
+		case err != nil && x.waiting() && (errors.Is(err, errWoken) || errors.Is(err, errSilent)):
+			if resp = x.resume(); resp == nil {
+				continue
+			}
+		case errors.Is(err, errSilent):
 			s.metrics.timeouts.Inc()
 			return status.Error(codes.DeadlineExceeded, err.Error())
-		}
-		if err != nil {
+		case err != nil:
 			x.streamErr = err
 			return nil // Envoy's end of the stream, by EOF or by cancelling it
-		}
-		resp, err := x.handle(req)
-		if err != nil {
-			return err
+		default:
+			if resp, err = x.handle(req); err != nil {
+				return err
+			}
 		}
 		if err := stream.Send(resp); err != nil {
 			return err

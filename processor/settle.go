@@ -19,6 +19,8 @@ const statusClientGone = 499
 // one is over.
 func (x *exchange) finish() {
 	x.bodyDone()
+	x.land(nil, true)
+	x.leaveQueue()
 	switch x.phase {
 	case phaseForwarded, phaseAnswering:
 		x.settle()
