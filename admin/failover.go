@@ -26,7 +26,7 @@ type routeStep struct {
 }
 
 type cacheConfig struct {
-	Enabled bool             `json:"enabled" doc:"Not built yet: must be false."`
+	Enabled bool             `json:"enabled" doc:"Keep complete answers, and give them again to equal requests of the same key."`
 	TTL     optional[string] `json:"ttl,omitzero" maxLength:"64" doc:"How long an answer is kept, at most 720h; null or empty: 168h."`
 }
 
@@ -98,6 +98,8 @@ func (a *api) failoverRoutes() []route {
 			access: readingWhole, tagged: true, answer: answer, statuses: []int{404}, handle: a.getRoute},
 		{method: http.MethodPatch, path: one, id: "updateRoute", summary: "Change a route", group: group, access: writingWhole, tagged: true, conditional: true,
 			body: reflect.TypeFor[failoverPatch](), answer: answer, statuses: []int{404, 409}, handle: a.updateRoute},
+		{method: http.MethodDelete, path: one + "/cache", id: "purgeRoute", summary: "Forget the answers that a route keeps", group: group, access: writingWhole, tagged: true,
+			answer: answer, statuses: []int{404}, handle: a.purgeRoute},
 		{method: http.MethodDelete, path: one, id: "deleteRoute", summary: "Delete a route", group: group, access: writingWhole, conditional: true,
 			answer: reflect.TypeFor[deleted](), statuses: []int{404}, handle: a.deleteRoute},
 	}
@@ -188,6 +190,19 @@ func (a *api) updateRoute(ctx context.Context, c *call) (any, error) {
 		*r = *next
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return c.failoverAnswer(r, c.apply(ctx, r.Revision)), nil
+}
+
+// purgeRoute makes the route a new version, which nothing is kept of yet.
+func (a *api) purgeRoute(ctx context.Context, c *call) (any, error) {
+	id, err := c.pathID("id")
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.Store.UpdateRoute(ctx, id, func(*gateway.Route) error { return nil })
 	if err != nil {
 		return nil, err
 	}

@@ -56,8 +56,18 @@ func TestRouteLifeCycle(t *testing.T) {
 	f.want(f.do("POST", failoverPath, strings.Replace(body, "/production/chat", "/other", 1)), 409)
 	f.want(f.do("PATCH", failoverPath+"/"+id, `{"name":"x"}`, header("If-Match", made.header.Get("ETag"))), 412)
 	f.want(f.do("PATCH", failoverPath+"/"+id, `{"name":"x"}`, header("If-Match", patched.header.Get("ETag"))), 200)
+	before, err := f.store.Route(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	purged := f.want(f.do("DELETE", failoverPath+"/"+id+"/cache", ""), 200)
+	after, err := f.store.Route(t.Context(), id)
+	if err != nil || purged.str("name") != "x" || purged.str("path") != "/other" || after.Revision <= before.Revision || !slices.Contains(f.applied, after.Revision) {
+		t.Errorf("purged %s, now %+v, %v", purged.text, after, err)
+	}
 	f.want(f.do("DELETE", failoverPath+"/"+id, ""), 200)
 	f.want(f.do("DELETE", failoverPath+"/"+id, ""), 404)
+	f.want(f.do("DELETE", failoverPath+"/"+id+"/cache", ""), 404)
 	f.want(f.do("GET", failoverPath+"/"+id, ""), 404)
 	f.want(f.do("PATCH", failoverPath+"/"+id, `{}`), 404)
 }
@@ -96,7 +106,6 @@ func TestRoutesThatCannotBe(t *testing.T) {
 		"model not allowed":   {`{"keyIds":["` + narrowKey + `"],"steps":[{"provider":"openai","model":"gpt-4o"},{"provider":"openai","model":"other"}]}`, "/steps/1"},
 		"no such key":         {`{"keyIds":["98daa3ae-961d-4253-bf6a-322a32fdca3d"]}`, "/keyIds/0"},
 		"no id":               {`{"keyIds":["` + key + `","x"]}`, "/keyIds/1"},
-		"cache":               {`{"cacheConfig":{"enabled":true}}`, "/cacheConfig/enabled"},
 		"long ttl":            {`{"cacheConfig":{"enabled":false,"ttl":"721h"}}`, "/cacheConfig/ttl"},
 		"cache incomplete":    {`{"cacheConfig":{}}`, "/cacheConfig/enabled"},
 		"unknown field":       {`{"stpes":[]}`, "/stpes"},
@@ -141,7 +150,7 @@ func TestRoutesThatCannotBe(t *testing.T) {
 		`{"name":"new","keyIds":["98daa3ae-961d-4253-bf6a-322a32fdca3d"]}`: "/keyIds/0",
 		`{"steps":null}`:                    "/steps",
 		`{"cacheConfig":null}`:              "/cacheConfig",
-		`{"cacheConfig":{"enabled":true}}`:  "/cacheConfig/enabled",
+		`{"cacheConfig":{"enabled":null}}`:  "/cacheConfig/enabled",
 		`{"steps":[{"provider":"openai"}]}`: "/steps/0/model",
 	} {
 		if got := f.want(f.do("PATCH", failoverPath+"/"+id, body), 400); !slices.Equal(got.pointers(), []string{want}) {

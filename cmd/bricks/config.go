@@ -67,6 +67,7 @@ type config struct {
 
 	Postgres postgresConfig `envPrefix:"POSTGRESQL_"`
 	Redis    redisConfig    `envPrefix:"REDIS_"`
+	Cache    cacheConfig    `envPrefix:"CACHE_"`
 }
 
 // postgresConfig takes the place of the embedded store as soon as the host,
@@ -132,6 +133,7 @@ func defaults() config {
 			ReadTimeout:  2 * time.Minute,
 			WriteTimeout: 5 * time.Second,
 		},
+		Cache: cacheConfig{Bytes: 64 << 20, AnswerBytes: 1 << 20},
 		Redis: redisConfig{
 			ReadWithin:  time.Second,
 			WriteWithin: 500 * time.Millisecond,

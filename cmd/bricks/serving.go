@@ -99,9 +99,18 @@ func (a localApplier) XDSStatus() any { return a.ControlPlane.XDSStatus() }
 // startProcessor connects the processor's view of keys and settings, and serves
 // ext_proc once that view is there.
 func (s *system) startProcessor(ctx context.Context) error {
+	answers, err := s.makeCache()
+	if err != nil {
+		return err
+	}
 	cache := configcache.New(configcache.Options{
 		NodeID: s.nodeID("processor"), Conn: s.conn, StaleAfter: s.config.StaleMaxAge, Logger: s.logger,
 		CountsInProcess: !s.config.Redis.enabled(), UnknownPrice: gateway.UnknownPricePolicy(s.config.UnknownPrice),
+		RoutesKnown: func(revisions map[string]int64) {
+			if answers != nil {
+				answers.Keep(revisions)
+			}
+		},
 	})
 	s.onStop(s.workers.start("config stream", cache.Run))
 
@@ -119,6 +128,8 @@ func (s *system) startProcessor(ctx context.Context) error {
 		Strict:     s.config.Privacy == "strict",
 		Timeout:    s.config.ProxyTimeout,
 		MaxBody:    maxBody,
+		Cache:      answers,
+		MaxCached:  int(s.config.Cache.AnswerBytes),
 
 		DefaultUser: defaultUser,
 	})
