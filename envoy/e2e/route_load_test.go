@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,9 +34,11 @@ func inParallel(workers, n int, f func(i int)) {
 // TestRouteCredentials: six keys, each with a setting of its own at each of
 // three upstreams, all of which take any of the credentials. Requests of random
 // keys on random routes fail over and rotate, while credentials are changed. No
-// request carries a credential that is not its key's, at that upstream.
+// request carries a credential that is not its key's, at that upstream, or a body
+// that is not its client's.
 func TestRouteCredentials(t *testing.T) {
-	const keys, upstreams, routes, requests = 6, 3, 40, 1000
+	const keys, upstreams, routes = 6, 3, 40
+	requests := number(t, "BRICKS_TEST_REQUESTS", 1000)
 	secret := func(key, upstream, version int) string {
 		return fmt.Sprintf("sk-of-key-%d-at-%d-version-%d-0123456789", key, upstream, version)
 	}
@@ -90,40 +95,60 @@ func TestRouteCredentials(t *testing.T) {
 			}
 		}
 	})
-	inParallel(16, requests, func(i int) {
-		k := rand.IntN(keys)
-		body := anyChat
-		if i%2 == 0 {
-			body = `{"stream":true,` + hello + `}`
-		}
-		a, err := e.try(t.Context(), http.MethodPost, fmt.Sprint("/api/route/r", rand.IntN(routes)), body, append(bearer(owners[k]), "X-Owner", fmt.Sprint(k))...)
-		if err != nil || a.status != 200 || a.err != nil {
-			t.Errorf("got %v %v, %v", a.header, a, err)
-		}
-	})
-	close(stop)
-	rotating.Wait()
 	calls := 0
-	for u, f := range fakes {
-		if v := f.Violations(); len(v) > 0 {
-			t.Errorf("upstream %d saw what it must not see: %q", u, v)
-		}
-		for _, r := range f.Requests() {
-			calls++
-			var k int
-			if _, err := fmt.Sscan(r.Header.Get("X-Owner"), &k); err != nil {
-				t.Fatal(err)
+	for done := 0; done < requests; done += 1000 { // in rounds: the fakes keep every request
+		inParallel(16, min(1000, requests-done), func(i int) {
+			k := rand.IntN(keys)
+			body := fmt.Sprintf(`{"model":"any","seed":%d,%s}`, i, hello)
+			if i%2 == 0 {
+				body = fmt.Sprintf(`{"model":"any","seed":%d,"stream":true,"stream_options":{"include_usage":true},%s}`, i, hello)
 			}
-			got := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-			if got != secret(k, u, 0) && got != secret(k, u, 1) {
-				t.Fatalf("a request of key %d came to upstream %d with %q", k, u, got)
+			a, err := e.try(t.Context(), http.MethodPost, fmt.Sprint("/api/route/r", rand.IntN(routes)), body,
+				append(bearer(owners[k]), "X-Owner", fmt.Sprint(k), "X-Body-Sum", sumOfBody([]byte(body)))...)
+			if err != nil || a.status != 200 || a.err != nil {
+				t.Errorf("got %v %v, %v", a.header, a, err)
 			}
+		})
+		for u, f := range fakes {
+			if v := f.Violations(); len(v) > 0 {
+				t.Errorf("upstream %d saw what it must not see: %q", u, v)
+			}
+			calls += checkOwners(t, f.Requests(), func(k int) []string { return []string{secret(k, u, 0), secret(k, u, 1)} })
+			f.Reset()
 		}
 	}
+	close(stop)
+	rotating.Wait()
 	t.Logf("%d requests made %d calls", requests, calls)
 	if calls < 2*requests {
 		t.Errorf("only %d calls: it hardly failed over", calls)
 	}
+}
+
+// checkOwners: every call carries a credential of its own key's setting, and the
+// body that its client sent, but for the model.
+func checkOwners(t *testing.T, calls []fakeprovider.Request, credentials func(key int) []string) int {
+	t.Helper()
+	for _, r := range calls {
+		var k int
+		if _, err := fmt.Sscan(r.Header.Get("X-Owner"), &k); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "); !slices.Contains(credentials(k), got) {
+			t.Fatalf("a request of key %d came with %q", k, got)
+		}
+		if want, got := r.Header.Get("X-Body-Sum"), sumOfBody(r.Body); got != want {
+			t.Fatalf("a body was changed: %s", r.Body)
+		}
+	}
+	return len(calls)
+}
+
+var modelMember = regexp.MustCompile(`"model":"[^"]*"`)
+
+// sumOfBody is the SHA-256 of a body whose model is blanked out.
+func sumOfBody(body []byte) string {
+	return fmt.Sprintf("%x", sha256.Sum256(modelMember.ReplaceAll(body, []byte(`"model":""`))))
 }
 
 // TestRouteChangesUnderLoad: other routes come, change and go, each change in

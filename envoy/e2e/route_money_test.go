@@ -71,7 +71,7 @@ func (e *routeEnv) spent(t *testing.T, key testenv.Key) int64 {
 }
 
 // checkLedger compares all counters with the events.
-func (e *routeEnv) checkLedger(t *testing.T) {
+func (e *env) checkLedger(t *testing.T) {
 	t.Helper()
 	testenv.Eventually(t, waitForEvents, "no counter differs from the ledger", func() bool {
 		status, b := e.Call(http.MethodGet, "/api/reporting/ledger", nil)

@@ -315,7 +315,12 @@ func routeHealth(t *testing.T, e *faultEnv) {
 
 func metrics(t *testing.T, e *faultEnv) string {
 	t.Helper()
-	resp, err := e.client.Get("http://" + e.Metrics + "/metrics")
+	return metricsAt(t, e.env, e.Metrics)
+}
+
+func metricsAt(t *testing.T, e *env, address string) string {
+	t.Helper()
+	resp, err := e.client.Get("http://" + address + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,10 @@ import (
 // Options configures a Gateway; the zero value works.
 type Options struct {
 	// Serve runs `bricks serve`, and its Envoy is a child of the test instead.
-	Serve         bool
+	Serve bool
+	// Between, with Serve, is given the processor's socket, and returns the one
+	// that Envoy is to ask instead.
+	Between       func(processorSocket string) string
 	Role          string   // one role alone: controlplane, processor or admin
 	Args          []string // after the command
 	Env           []string // over the few variables that are handed on

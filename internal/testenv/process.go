@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"bytes"
 	"net"
 	"net/http"
 	"os"
@@ -88,6 +89,13 @@ func (g *Gateway) startEnvoy() {
 	bootstrap, err := os.ReadFile(filepath.Join(run, "bootstrap.json"))
 	if err != nil {
 		g.t.Fatal(err)
+	}
+	if g.options.Between != nil {
+		socket := filepath.Join(run, "processor.sock")
+		if !bytes.Contains(bootstrap, []byte(socket)) {
+			g.t.Fatalf("the bootstrap has no %s", socket)
+		}
+		bootstrap = bytes.ReplaceAll(bootstrap, []byte(socket), []byte(g.options.Between(socket)))
 	}
 	file := filepath.Join(g.DataDir, "envoy.json")
 	if err := os.WriteFile(file, bootstrap, 0o600); err != nil {
