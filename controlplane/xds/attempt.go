@@ -10,6 +10,7 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	extprocfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
+	ondemandv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/on_demand/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
@@ -171,6 +172,10 @@ func attemptManager(c ListenerConfig) (*hcmv3.HttpConnectionManager, error) {
 	if err != nil {
 		return nil, err
 	}
+	routes, err := attemptRoutes(c.IdleTimeout)
+	if err != nil {
+		return nil, err
+	}
 	m := &hcmv3.HttpConnectionManager{
 		StatPrefix: "attempt",
 		CodecType:  hcmv3.HttpConnectionManager_HTTP1,
@@ -179,7 +184,7 @@ func attemptManager(c ListenerConfig) (*hcmv3.HttpConnectionManager, error) {
 			VirtualHosts: []*routev3.VirtualHost{{
 				Name:                   AttemptListenerName,
 				Domains:                []string{"*"},
-				Routes:                 []*routev3.Route{attemptRoute(c.IdleTimeout)},
+				Routes:                 routes,
 				RequestBodyBufferLimit: wrapperspb.UInt64(uint64(c.MaxBodyBytes)),
 			}},
 		}},
@@ -196,6 +201,7 @@ func attemptManager(c ListenerConfig) (*hcmv3.HttpConnectionManager, error) {
 		config proto.Message
 	}{
 		{AttemptListenerName, processor},
+		{onDemandFilter, &ondemandv3.OnDemand{}}, // the route to custom providers switches it on
 		{"envoy.filters.http.router", &routerv3.Router{SuppressEnvoyHeaders: true}},
 	} {
 		packed, err := pack(f.config)
@@ -225,11 +231,18 @@ func attemptProcessor(c ListenerConfig) (*extprocfilterv3.ExternalProcessor, err
 	return p, nil
 }
 
-// attemptRoute is the plain upstream route, but that a connection which cannot
-// be made is the attempt's end: the next step is closer than another try.
-func attemptRoute(idle time.Duration) *routev3.Route {
-	r := upstreamRoute(idle)
-	r.GetRoute().RetryPolicy.RetryOn = "refused-stream,reset-before-request"
-	r.RequestHeadersToRemove = append([]string{TicketHeader}, private...)
-	return r
+// attemptRoutes are the routes to custom providers and to all others, but that a
+// connection which cannot be made is the attempt's end: the next step is closer
+// than another try.
+func attemptRoutes(idle time.Duration) ([]*routev3.Route, error) {
+	custom, err := customRoute(idle)
+	if err != nil {
+		return nil, err
+	}
+	routes := []*routev3.Route{custom, upstreamRoute(idle)}
+	for _, r := range routes {
+		r.GetRoute().RetryPolicy.RetryOn = "refused-stream,reset-before-request"
+		r.RequestHeadersToRemove = append([]string{TicketHeader}, private...)
+	}
+	return routes, nil
 }
