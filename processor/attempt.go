@@ -42,6 +42,7 @@ type attempt struct {
 	step   *ticketStep
 	match  provider.Match
 	query  string
+	custom *customCall // nil: the provider is one of the gateway's own
 	key    *gateway.Key
 	call   call
 
@@ -143,7 +144,7 @@ func (a *attempt) requestHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processing
 	a.place, a.step = place, &t.Steps[place.step]
 	if place.retry > 0 && a.s.health.resting(a.stepID()) {
 		// What its Retry-After asks for is longer than the step may take.
-		a.s.metrics.attempts.WithLabelValues(a.step.Provider, "skipped").Inc()
+		a.s.metrics.attempts.WithLabelValues(providerLabel(a.step.Provider), "skipped").Inc()
 		return a.refuse(unavailable("the provider asked for a pause"), true)
 	}
 	size, err := strconv.ParseInt(a.in.contentLength, 10, 64)
@@ -212,12 +213,10 @@ func (a *attempt) prepare() (r *refusal, retry bool) {
 	if a.ticket.remaining(a.start) <= 0 {
 		return noneInTime(), false
 	}
-	p, ok := provider.Get(a.step.Provider)
-	if ok {
-		a.match, a.query, err = p.ForOperation(a.step.Operation, a.step.Params)
-	}
+	t, err := a.s.stepTarget(a.step.Provider, a.step.Operation, a.step.Params)
+	a.match, a.query, a.custom = t.match, t.query, t.custom
 	a.setting, _ = a.s.o.Config.Setting(a.step.SettingID)
-	if !ok || err != nil || a.setting == nil || a.setting.Provider != a.step.Provider || !slices.Contains(key.SettingIDs, a.setting.ID) {
+	if err != nil || a.setting == nil || a.setting.Provider != a.step.Provider || !slices.Contains(key.SettingIDs, a.setting.ID) || !a.leadStep() {
 		return unavailable("the provider setting is gone"), true
 	}
 	return nil, false

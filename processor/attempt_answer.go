@@ -42,6 +42,7 @@ type attemptAnswer struct {
 	wait     time.Duration
 	waitSet  bool
 	scrub    scrubber
+	escaped  scrubber // of the credential's spelling in a query
 	released bool
 }
 
@@ -78,6 +79,7 @@ func (a *attempt) responseHeaders(h *extprocv3.HttpHeaders) []*extprocv3.Process
 		return one(a.headersAnswer(false))
 	}
 	w.scrub = scrubber{secret: []byte(a.setting.APIKey.Reveal())}
+	w.escaped = scrubber{secret: []byte(a.custom.escaped(a.setting))}
 	w.sse = w.status < 300 && strings.HasPrefix(contentType, "text/event-stream")
 	failed := retriable(w.status)
 	switch {
@@ -193,10 +195,10 @@ func (a *attempt) decide(failed bool) *extprocv3.ProcessingResponse {
 	id := a.stepID()
 	if !failed {
 		a.s.health.succeeded(id)
-		a.s.metrics.attempts.WithLabelValues(a.step.Provider, "answered").Inc()
+		a.s.metrics.attempts.WithLabelValues(providerLabel(a.step.Provider), "answered").Inc()
 		return a.headersAnswer(false)
 	}
-	a.s.metrics.attempts.WithLabelValues(a.step.Provider, "failed").Inc()
+	a.s.metrics.attempts.WithLabelValues(providerLabel(a.step.Provider), "failed").Inc()
 	if a.place.retry == a.step.Retries {
 		a.s.health.failed(id) // the request found no answer here
 	}
@@ -249,12 +251,8 @@ func (w *attemptAnswer) readRetryAfter(name, value string, now time.Time) {
 func (a *attempt) headersAnswer(retry bool) *extprocv3.ProcessingResponse {
 	w := &a.answer
 	mutation := &extprocv3.HeaderMutation{}
-	secret := ""
-	if a.setting != nil {
-		secret = a.setting.APIKey.Reveal()
-	}
 	for _, v := range w.headers {
-		if a.sent && strings.HasPrefix(v.Key, "x-bricks-") || len(secret) >= minScrubbed && strings.Contains(headerValue(v), secret) {
+		if a.sent && strings.HasPrefix(v.Key, "x-bricks-") || w.scrub.holds(headerValue(v)) || w.escaped.holds(headerValue(v)) {
 			mutation.RemoveHeaders = append(mutation.RemoveHeaders, v.Key)
 		}
 	}
@@ -273,7 +271,9 @@ func (a *attempt) headersAnswer(retry bool) *extprocv3.ProcessingResponse {
 // bodyAnswer passes a chunk on, without the credential.
 func (a *attempt) bodyAnswer(b *extprocv3.HttpBody) *extprocv3.ProcessingResponse {
 	common := &extprocv3.CommonResponse{}
-	if out, changed := a.answer.scrub.pass(b.Body, b.EndOfStream); changed {
+	out, changed := a.answer.scrub.pass(b.Body, b.EndOfStream)
+	out, again := a.answer.escaped.pass(out, b.EndOfStream)
+	if changed || again {
 		common.BodyMutation = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: slices.Clip(out)}}
 		if len(out) == 0 {
 			common.BodyMutation.Mutation = &extprocv3.BodyMutation_ClearBody{ClearBody: true}

@@ -30,6 +30,7 @@ func (a *attempt) payFailure() bool {
 	e := a.failureEvent()
 	found, ok := a.s.o.Prices.PriceAt(pricing.Query{
 		At: e.CreatedAt, SettingID: e.SettingID, Provider: e.Provider, Models: []string{e.ResponseModel, e.RequestModel},
+		Unlisted: provider.IsCustom(e.Provider),
 	})
 	if ok {
 		e.PriceStatus, e.Cost = gateway.Priced, found.Price.Cost(e.Usage, a.call.terms())

@@ -57,19 +57,29 @@ func (x *exchange) lead(settings []*configcache.Setting) []*configcache.Setting 
 	if x.custom == nil {
 		return settings
 	}
-	var out []*configcache.Setting
+	return x.custom.leadAll(settings)
+}
+
+func (c *customCall) leadAll(settings []*configcache.Setting) (out []*configcache.Setting) {
 	for _, s := range settings {
-		if x.custom.provider.Authenticated && s.APIKey.Empty() {
-			continue
+		if led := c.lead(s); led != nil {
+			out = append(out, led)
 		}
-		led := *s
-		led.Cluster, led.Authority, led.PathPrefix = x.custom.route.Target.Origin.CustomCluster(), x.custom.route.Target.Origin.Authority(), ""
-		if !x.custom.provider.Authenticated {
-			led.APIKey = gateway.Secret{}
-		}
-		out = append(out, &led)
 	}
 	return out
+}
+
+// lead is s leading to the called route; nil: it has no credential.
+func (c *customCall) lead(s *configcache.Setting) *configcache.Setting {
+	if c.provider.Authenticated && s.APIKey.Empty() {
+		return nil
+	}
+	led := *s
+	led.Cluster, led.Authority, led.PathPrefix = c.route.Target.Origin.CustomCluster(), c.route.Target.Origin.Authority(), ""
+	if !c.provider.Authenticated {
+		led.APIKey = gateway.Secret{}
+	}
+	return &led
 }
 
 // readBody reads what decisions need of the body.
@@ -182,12 +192,14 @@ func (c *customCall) query(client string, credential gateway.Secret) string {
 
 // escapedCredential is the credential as it stands in the query, when that is
 // another spelling; else it is empty.
-func (x *exchange) escapedCredential() string {
-	if x.custom == nil || x.custom.provider.QueryParameter == "" || x.setting == nil {
+func (x *exchange) escapedCredential() string { return x.custom.escaped(x.setting) }
+
+func (c *customCall) escaped(s *configcache.Setting) string {
+	if c == nil || c.provider.QueryParameter == "" || s == nil {
 		return ""
 	}
-	if s := url.QueryEscape(x.setting.APIKey.Reveal()); s != x.setting.APIKey.Reveal() {
-		return s
+	if escaped := url.QueryEscape(s.APIKey.Reveal()); escaped != s.APIKey.Reveal() {
+		return escaped
 	}
 	return ""
 }

@@ -60,6 +60,7 @@ type exchange struct {
 	routeErr error          // why it is not, though its path says so
 	steps    []*routeStep   // that may be taken, in order
 	cached   *cachedCall    // nil: its route keeps no answers
+	step     *routeStep     // that decisions are about
 }
 
 // handle answers one message. An error ends the stream, which fails the request.

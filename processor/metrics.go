@@ -60,11 +60,16 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-func (m *metrics) observe(e *gateway.Event) {
-	name := e.Provider
+// providerLabel is the provider's name in metrics.
+func providerLabel(name string) string {
 	if provider.IsCustom(name) {
-		name = "custom" // there may be very many
+		return "custom" // there may be very many
 	}
+	return name
+}
+
+func (m *metrics) observe(e *gateway.Event) {
+	name := providerLabel(e.Provider)
 	m.requests.WithLabelValues(name, e.Operation, strconv.Itoa(e.Status)).Inc()
 	m.tokens.WithLabelValues(name, "input").Add(float64(e.Usage.InputTokens))
 	m.tokens.WithLabelValues(name, "output").Add(float64(e.Usage.OutputTokens))

@@ -106,7 +106,7 @@ func (x *exchange) findPrice(responseModel string) (pricing.Found, bool) {
 func (x *exchange) query(responseModel string) pricing.Query {
 	return pricing.Query{
 		At: x.event.CreatedAt, SettingID: x.event.SettingID, Provider: x.event.Provider,
-		Models: []string{responseModel, x.event.RequestModel}, Unlisted: x.custom != nil,
+		Models: []string{responseModel, x.event.RequestModel}, Unlisted: provider.IsCustom(x.event.Provider),
 	}
 }
 

@@ -26,6 +26,7 @@ type routeStep struct {
 	gateway.RouteStep
 	position int // in the route
 	match    provider.Match
+	custom   *customCall // nil: the provider is one of the gateway's own
 	settings []*configcache.Setting
 	setting  *configcache.Setting
 	price    *pricing.Price // nil: nobody knows it
@@ -48,7 +49,7 @@ func (x *exchange) find() (m provider.Match, found bool) {
 	}
 	x.stepsFor(x.route.Operation)
 	if len(x.steps) == 0 {
-		return provider.Match{}, false // of providers that this version does not know
+		return provider.Match{}, false // of providers that are not known or have changed
 	}
 	m = x.steps[0].match
 	if x.in.method != http.MethodPost {
@@ -63,18 +64,17 @@ func (x *exchange) find() (m provider.Match, found bool) {
 func (x *exchange) stepsFor(operation string) {
 	x.steps = nil
 	for i, s := range x.route.Steps {
-		p, ok := provider.Get(s.Provider)
-		if !ok {
-			continue
-		}
-		m, _, err := p.ForOperation(operation, s.Params)
+		t, err := x.s.stepTarget(s.Provider, operation, s.Params)
 		if operation == "" {
-			if m, _, err = p.ForOperation(gateway.OperationChat, s.Params); err != nil {
-				m, _, err = p.ForOperation(gateway.OperationEmbeddings, s.Params)
+			if t, err = x.s.stepTarget(s.Provider, gateway.OperationChat, s.Params); err != nil {
+				t, err = x.s.stepTarget(s.Provider, gateway.OperationEmbeddings, s.Params)
 			}
 		}
-		if err == nil {
-			x.steps = append(x.steps, &routeStep{RouteStep: s, position: i, match: m})
+		switch {
+		case err == nil:
+			x.steps = append(x.steps, &routeStep{RouteStep: s, position: i, match: t.match, custom: t.custom})
+		case gateway.KindOf(err) == gateway.Unavailable:
+			x.routeErr = err // a step that is not known yet is not passed over
 		}
 	}
 }
@@ -92,6 +92,8 @@ func (x *exchange) checkRoute() *refusal {
 		return &refusal{http.StatusNotFound, "not_found", "no such path: " + clip(x.in.path), "", 0, nil}
 	case len(x.s.o.Config.TicketKey()) == 0:
 		return unavailable("the gateway cannot serve routes right now")
+	case len(x.steps) == 0:
+		return unavailable("no step of the route can be called: its providers have changed")
 	}
 	x.event.RouteID = x.route.ID
 	return x.findSettings()
@@ -100,7 +102,10 @@ func (x *exchange) checkRoute() *refusal {
 // findSettings keeps the steps for which the key has a setting.
 func (x *exchange) findSettings() *refusal {
 	return x.keepSteps(func(s *routeStep) *refusal {
-		if s.settings = x.fitting(); len(s.settings) == 0 {
+		if s.settings = x.fitting(); s.custom != nil {
+			s.settings = s.custom.leadAll(s.settings)
+		}
+		if len(s.settings) == 0 {
 			return &refusal{http.StatusForbidden, "provider_not_allowed", "this key has no provider setting for any step of the route", "", 0, nil}
 		}
 		return nil
@@ -131,6 +136,7 @@ func (x *exchange) keepSteps(check func(*routeStep) *refusal) *refusal {
 
 // at makes s the step that decisions are about.
 func (x *exchange) at(s *routeStep) {
+	x.step = s
 	x.match, x.settings, x.setting, x.quote, x.lowered = s.match, s.settings, s.setting, s.quote, s.lowered
 	x.call.model = s.Model
 	x.event.Provider, x.event.RequestModel, x.event.Operation = s.match.Provider.Name, s.Model, s.match.Endpoint.Operation
@@ -162,7 +168,11 @@ func (x *exchange) readRoute(body []byte) (call, *refusal) {
 	if r := x.findSettings(); r != nil {
 		return call{}, r
 	}
-	return readCall(withModel(body, x.steps[0].Model), x.match.Endpoint)
+	c, r := readCall(withModel(body, x.steps[0].Model), x.match.Endpoint)
+	if r == nil && c.stream {
+		r = x.streamingSteps()
+	}
+	return c, r
 }
 
 // withModel returns body with the model of a step. A model that is no string is
@@ -209,7 +219,7 @@ func (x *exchange) pick() {
 		if x.s.health.usable(x.stepID(s)) {
 			usable = append(usable, s)
 		} else {
-			x.s.metrics.skipped.WithLabelValues(s.Provider).Inc()
+			x.s.metrics.skipped.WithLabelValues(providerLabel(s.Provider)).Inc()
 		}
 	}
 	if len(usable) > 0 { // else all are down, and trying is better than giving up

@@ -24,6 +24,7 @@ func (x *exchange) quoteSteps() (*pricing.Price, *refusal) {
 		}
 		if s.price != nil {
 			s.quote = makeQuote(&x.call, s.price, s.match)
+			s.boundCustom(&x.call)
 		}
 		if !s.quote.bounded && !x.key.AllowUnbounded {
 			return &refusal{

@@ -1,6 +1,9 @@
 package processor
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // minScrubbed is the shortest credential that is searched for: a shorter one
 // would be found in innocent text.
@@ -34,6 +37,11 @@ func (s *scrubber) pass(chunk []byte, end bool) (out []byte, changed bool) {
 		return chunk[:len(chunk)-n], true
 	}
 	return chunk, changed
+}
+
+// holds reports whether a header's value repeats the credential.
+func (s *scrubber) holds(value string) bool {
+	return len(s.secret) >= minScrubbed && strings.Contains(value, string(s.secret))
 }
 
 // overlap is the length of the longest end of chunk that begins the secret.

@@ -121,7 +121,7 @@ func (x *exchange) estimate() {
 	a, u := &x.answer, &x.event.Usage
 	x.event.Estimated = true
 	if u.InputTokens == 0 {
-		u.InputTokens = x.call.estimatedInput(x.match.Provider.Name)
+		u.InputTokens = x.estimatedInput()
 	}
 	if a.sse {
 		u.OutputTokens = max(u.OutputTokens, a.wrote(x.event.Model()))
