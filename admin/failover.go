@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/provider"
 )
 
 const failoverPath = "/api/routes"
@@ -14,11 +15,12 @@ const failoverPath = "/api/routes"
 type routeParams struct {
 	DeploymentID string `json:"deploymentId,omitempty" maxLength:"256" doc:"The deployment, where the provider's path names one."`
 	APIVersion   string `json:"apiVersion,omitempty" maxLength:"64" doc:"The version of the API, where the provider's query names one."`
+	Path         string `json:"path,omitempty" maxLength:"256" doc:"The path of a custom provider's route_configs that is called; absent: the one that ends in /chat/completions or /embeddings."`
 }
 
 // routeStep is one model of a route.
 type routeStep struct {
-	Provider string           `json:"provider" minLength:"1" maxLength:"64" doc:"Whose model it is. All steps of a route must speak the same API."`
+	Provider string           `json:"provider" minLength:"1" maxLength:"64" doc:"Whose model it is: a provider of the gateway's own, or a custom provider that speaks OpenAI's API. All steps of a route must speak the same API."`
 	Model    string           `json:"model" minLength:"1" maxLength:"256"`
 	Retries  optional[int64]  `json:"retries,omitzero" minimum:"0" maximum:"5" doc:"Tries after the first; null: none."`
 	Params   routeParams      `json:"params,omitzero"`
@@ -115,8 +117,12 @@ func (a *api) createRoute(ctx context.Context, c *call) (any, error) {
 	faults = append(faults, setSteps(r, in.Steps)...)
 	faults = append(faults, setKeyIDs(r, in.KeyIDs)...)
 	faults = append(faults, setCache(r, in.Cache)...)
-	faults = append(faults, a.routeFaults(r)...)
-	if len(faults) == 0 {
+	faults = append(faults, pathFaults(r)...)
+	more, err := a.stepFaults(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if faults = append(faults, more...); len(faults) == 0 {
 		if faults, err = a.unservedKeys(ctx, r); err != nil {
 			return nil, err
 		}
@@ -174,7 +180,14 @@ func (a *api) updateRoute(ctx context.Context, c *call) (any, error) {
 		return nil, err
 	}
 	faults := in.merge(next)
-	faults = append(faults, a.routeFaults(next)...)
+	faults = append(faults, pathFaults(next)...)
+	if in.Steps.Set || in.Operation.Set { // a custom provider that has changed stands in the way of no other change
+		more, err := a.stepFaults(ctx, next)
+		if err != nil {
+			return nil, err
+		}
+		faults = append(faults, more...)
+	}
 	if len(faults) == 0 && (in.Steps.Set || in.KeyIDs.Set || in.Operation.Set) {
 		if faults, err = a.unservedKeys(ctx, next); err != nil {
 			return nil, err
@@ -265,7 +278,7 @@ func newFailoverAnswer(r *gateway.Route) failoverAnswer {
 	for _, s := range r.Steps {
 		shown := routeStepAnswer{
 			Provider: s.Provider, Model: s.Model, Retries: s.Retries, Timeout: s.TimeoutText,
-			Params: routeParams{DeploymentID: s.Params[paramDeployment], APIVersion: s.Params[paramAPIVersion]},
+			Params: routeParams{DeploymentID: s.Params[paramDeployment], APIVersion: s.Params[paramAPIVersion], Path: s.Params[provider.ParamPath]},
 		}
 		if shown.Timeout == "" {
 			shown.Timeout = defaultStepTimeout

@@ -35,7 +35,7 @@ func setSteps(r *gateway.Route, in []routeStep) (faults []fault) {
 		if s.Params != (routeParams{}) {
 			step.Params = map[string]string{}
 		}
-		for name, value := range map[string]string{paramDeployment: s.Params.DeploymentID, paramAPIVersion: s.Params.APIVersion} {
+		for name, value := range map[string]string{paramDeployment: s.Params.DeploymentID, paramAPIVersion: s.Params.APIVersion, provider.ParamPath: s.Params.Path} {
 			if value != "" {
 				step.Params[name] = value
 			}
@@ -80,43 +80,92 @@ func setCache(r *gateway.Route, in cacheConfig) (faults []fault) {
 	return faults
 }
 
-// routeFaults says what is wrong with the route in itself.
-func (a *api) routeFaults(r *gateway.Route) (faults []fault) {
+func pathFaults(r *gateway.Route) []fault {
 	if detail := pathDetail(r.Path); detail != "" {
-		faults = append(faults, fault{Pointer: "/path", Detail: detail})
+		return []fault{{Pointer: "/path", Detail: detail}}
 	}
+	return nil
+}
+
+// stepFaults says which steps cannot be called, or speak another API than those
+// before them.
+func (a *api) stepFaults(ctx context.Context, r *gateway.Route) (faults []fault, err error) {
 	operations := []string{r.Operation}
 	if r.Operation == "" {
 		operations = []string{gateway.OperationChat, gateway.OperationEmbeddings}
 	}
 	spoken := map[string]provider.Meter{} // by operation: what the steps so far speak
 	for i, s := range r.Steps {
-		at := "/steps/" + strconv.Itoa(i)
-		p, ok := provider.Get(s.Provider)
-		if !ok || !slices.Contains(a.Providers, s.Provider) {
-			faults = append(faults, fault{Pointer: at + "/provider", Detail: "is not supported; this version supports " + strings.Join(a.Providers, ", ")})
-			continue
+		meters, wrong, err := a.stepMeters(ctx, s, operations)
+		if err != nil {
+			return nil, err
 		}
-		var err error
-		does := false
-		for _, operation := range operations {
-			m, _, e := p.ForOperation(operation, s.Params)
-			if e != nil {
-				err = e
-				continue
+		for operation, meter := range meters {
+			if other, ok := spoken[operation]; ok && other != meter {
+				wrong = &fault{Pointer: "/provider", Detail: "speaks another API than the steps before it"}
+			} else {
+				spoken[operation] = meter
 			}
-			does = true
-			if other, ok := spoken[operation]; ok && other != m.Endpoint.Meter {
-				faults = append(faults, fault{Pointer: at + "/provider", Detail: "speaks another API than the steps before it"})
-				break
-			}
-			spoken[operation] = m.Endpoint.Meter
 		}
-		if !does {
-			faults = append(faults, fault{Pointer: at, Detail: err.Error()})
+		if wrong != nil {
+			faults = append(faults, fault{Pointer: "/steps/" + strconv.Itoa(i) + wrong.Pointer, Detail: wrong.Detail})
 		}
 	}
-	return faults
+	return faults, nil
+}
+
+// stepMeters are the operations that a step does, and how each tells its usage.
+// wrong, with a pointer within the step, is why it cannot be called.
+func (a *api) stepMeters(ctx context.Context, s gateway.RouteStep, operations []string) (meters map[string]provider.Meter, wrong *fault, err error) {
+	p, ok := provider.Get(s.Provider)
+	if !ok || !slices.Contains(a.Providers, s.Provider) {
+		return a.customMeters(ctx, s, operations)
+	}
+	if s.Params[provider.ParamPath] != "" {
+		return nil, &fault{Pointer: "/params/path", Detail: "is for custom providers only"}, nil
+	}
+	meters = map[string]provider.Meter{}
+	for _, operation := range operations {
+		m, _, e := p.ForOperation(operation, s.Params)
+		if e != nil {
+			wrong = &fault{Detail: e.Error()}
+			continue
+		}
+		meters[operation] = m.Endpoint.Meter
+	}
+	if len(meters) > 0 {
+		wrong = nil
+	}
+	return meters, wrong, nil
+}
+
+// customMeters is stepMeters for a step at a custom provider.
+func (a *api) customMeters(ctx context.Context, s gateway.RouteStep, operations []string) (map[string]provider.Meter, *fault, error) {
+	p, err := a.customFor(ctx, s.Provider)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p == nil {
+		return nil, &fault{Pointer: "/provider", Detail: "is no custom provider and is not supported; this version supports " + strings.Join(a.Providers, ", ")}, nil
+	}
+	for _, name := range [...]string{paramDeployment, paramAPIVersion} {
+		if s.Params[name] != "" {
+			return nil, &fault{Pointer: "/params/" + name, Detail: "is not for custom providers"}, nil
+		}
+	}
+	made, err := provider.NewCustom(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	done, err := made.StepOperations(operations, s.Params)
+	if err != nil {
+		return nil, &fault{Detail: err.Error()}, nil
+	}
+	meters := map[string]provider.Meter{}
+	for _, operation := range done {
+		meters[operation] = provider.MeterOpenAI
+	}
+	return meters, nil, nil
 }
 
 // pathDetail says what is wrong with a route's path. What Envoy or another proxy
