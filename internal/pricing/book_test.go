@@ -164,6 +164,8 @@ func TestPriceEvent(t *testing.T) {
 			e.RequestModel, e.ResponseModel, e.PriceStatus = "gpt-4.1", "", gateway.Priced
 		}), 2_000_000, true},
 		{"an unknown model", at(99, func(e *gateway.Event) { e.RequestModel, e.ResponseModel = "mystery", "" }), 0, false},
+		{"a custom provider's, at its override", at(100, func(e *gateway.Event) { e.Provider = "own" }), 1000, true},
+		{"a custom provider's, before it", at(99, func(e *gateway.Event) { e.Provider = "own" }), 0, false},
 		{"booked without usage", at(99, func(e *gateway.Event) { e.Usage, e.Estimated = gateway.Usage{}, true }), 0, false},
 	} {
 		got, ok := b.PriceEvent(tt.event, map[string]string{pricing.ParamModelMap: `{"prod":"gpt-4o","gpt-4.1":"gpt-4o"}`})
