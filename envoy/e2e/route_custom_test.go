@@ -224,6 +224,13 @@ func customStepUnbounded(t *testing.T, e *customEnv) {
 	if got := decodeError(t, a); a.status != 403 || got.Error.Code == nil || *got.Error.Code != "cost_not_boundable" {
 		t.Errorf("got %v, want cost_not_boundable", a)
 	}
+	open := e.routeKey(testenv.Object{"costLimitInUsd": 5, "allowUnbounded": true})
+	e.newRoute("/open", []testenv.Object{alikeStep("priced", nil)}, open)
+	e.alikes["bearer"].taken()
+	a = e.post(t, "/api/route/open", anyChat, bearer(open)...)
+	if got := e.alikes["bearer"].taken(); !said(a) || len(got) != 1 || got[0] != "/llm/chat?version=7 "+helloChat {
+		t.Errorf("allowUnbounded: %v; the custom provider got %q", a, got)
+	}
 	// A tenth of a cent: what is asked for costs more, so less is asked for.
 	poor := e.routeKey(testenv.Object{"costLimitInUsd": 0.001})
 	e.newRoute("/poor", []testenv.Object{alikeStep("priced", nil)}, poor)

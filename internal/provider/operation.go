@@ -8,7 +8,7 @@ import (
 )
 
 // ParamDeployment is what a route's step may give; ParamAPIVersion, which
-// becomes the query's api-version, is another one.
+// becomes the query's api-version, and ParamPath are others.
 const ParamDeployment = "deploymentId" // fills the variable segment of a path
 
 // ForOperation finds the endpoint by which p does an operation that takes a JSON
