@@ -129,7 +129,7 @@ func (p *alike) note(r *http.Request, body []byte) {
 func alikeRoutes(address string) []testenv.Object {
 	route := func(path, target, prompt string, more testenv.Object) testenv.Object {
 		o := testenv.Object{
-			"path": path, "target_url": "http://" + address + target + "?version=7", "model_location": "model", "request_prompt_location": prompt,
+			"path": path, "target_url": strings.Replace("http://"+address, "http://https://", "https://", 1) + target + "?version=7", "model_location": "model", "request_prompt_location": prompt,
 			"response_completion_location": "", "stream_location": "", "stream_end_word": "", "stream_response_completion_location": "", "stream_max_empty_messages": 0,
 		}
 		for k, v := range more {
@@ -145,8 +145,8 @@ func alikeRoutes(address string) []testenv.Object {
 
 // customEnv is a gateway with the upstreams of a faultEnv and a custom provider
 // for each place of a credential, called alike-bearer and so on, one called
-// alike-priced whose price is known, and one called alike-nobody that cannot be
-// reached.
+// alike-priced whose price is known, and two that cannot be reached: nobody
+// listens at alike-nobody, and alike-nowhere's host is unknown.
 type customEnv struct {
 	*faultEnv
 	alikes   map[string]*alike
@@ -159,14 +159,17 @@ func newCustomEnv(t *testing.T) *customEnv {
 	t.Helper()
 	e := &customEnv{alikes: map[string]*alike{}, ids: map[string]string{}, settings: map[string]string{}}
 	var o testenv.Options
-	addresses := map[string]string{"nobody": testenv.FreeAddress(t)}
+	addresses := map[string]string{"nobody": testenv.FreeAddress(t), "nowhere": "https://no-such-host.invalid"}
 	for _, where := range []string{"bearer", "header", "query"} {
 		e.alikes[where] = startAlike(t, where)
 		addresses[where] = e.alikes[where].address()
 	}
 	e.fresh = startAlike(t, "bearer")
 	o.AllowUpstream = append(o.AllowUpstream, e.fresh.address())
-	for _, address := range addresses {
+	for where, address := range addresses {
+		if where == "nowhere" {
+			continue
+		}
 		o.AllowUpstream = append(o.AllowUpstream, address)
 	}
 	e.faultEnv = newFaultEnv(t, o)

@@ -39,22 +39,26 @@ func said(a answer) bool {
 // customThenOwn: what fails at a custom provider is asked of OpenAI, with its
 // credential and at its price: 10 tokens in and 5 out of gpt-4o-mini.
 func customThenOwn(t *testing.T, e *customEnv) {
-	for _, fault := range []string{"500", "429", "reset", "refused", "error event"} {
+	for _, fault := range []string{"500", "429", "reset", "refused", "no such host", "error event"} {
 		for _, stream := range []bool{false, true} {
 			if fault == "error event" && !stream {
 				continue
 			}
 			name, where := fmt.Sprint(fault, stream), "query"
-			if fault == "refused" {
-				where = "nobody"
+			calls := 2
+			switch fault {
+			case "refused":
+				where, calls = "nobody", 0
+			case "no such host":
+				where, calls = "nowhere", 0
 			}
 			e.newRoute("/first/"+strings.ReplaceAll(name, " ", "-"), []testenv.Object{alikeStep(where, testenv.Object{"retries": 1}), step(0, nil)})
 			e.reset()
 			e.alikes["query"].taken()
 			a := e.post(t, "/api/route/first/"+strings.ReplaceAll(name, " ", "-"), fmt.Sprintf(`{"model":"any","stream":%v,%s}`, stream, hello), "X-Own-Fault", fault)
-			calls := len(e.alikes["query"].taken())
-			if !said(a) || a.header.Get("X-Bricks-Provider") != "openai" || a.header.Get("X-Bricks-Attempts") != "3" || e.calls()[0] != 1 || calls != map[bool]int{true: 0, false: 2}[fault == "refused"] {
-				t.Errorf("%s: %d calls, %v %v", name, calls, a.header, a)
+			got := len(e.alikes["query"].taken())
+			if !said(a) || a.header.Get("X-Bricks-Provider") != "openai" || a.header.Get("X-Bricks-Attempts") != "3" || e.calls()[0] != 1 || got != calls {
+				t.Errorf("%s: %d calls, %v %v", name, got, a.header, a)
 			}
 			if ev := e.event(t, a); ev.Provider != "openai" || ev.SettingID != e.up[0] || ev.Cost != "0.0000045" || ev.Attempts != 3 || ev.Incomplete {
 				t.Errorf("%s: event = %+v", name, ev)
