@@ -19,7 +19,7 @@ func TestRoutesWithCustomProviders(t *testing.T) {
 			return strings.Replace(body, "["+customRoute+"]", "["+strings.Join(list, ",")+"]", 1)
 		}
 	}
-	made := f.want(f.custom("own", "", paths(chat, customRoute, embedRoute)), 200)
+	f.want(f.custom("own", "", paths(chat, customRoute, embedRoute)), 200)
 	f.want(f.custom("odd", "", paths(
 		strings.Replace(chat, `"model_location":"model"`, `"model_location":"options.engine"`, 1),
 		strings.Replace(customRoute, `"stream_location":"stream"`, `"stream_location":"live"`, 1),
@@ -59,8 +59,12 @@ func TestRoutesWithCustomProviders(t *testing.T) {
 			}
 		})
 	}
+}
 
-	// The path is shown, and what is shown can be sent back.
+func TestARouteShowsItsPathAtACustomProvider(t *testing.T) {
+	f := newFixture(t)
+	made := f.want(f.custom("own", ""), 200)
+	key := f.key(f.want(f.do("POST", settingsPath, `{"provider":"own","setting":{}}`), 200).str("id"), "").str("keyId")
 	route := f.want(f.do("POST", failoverPath, `{"name":"r","path":"/shown","keyIds":["`+key+`"],"steps":[{"provider":"own","model":"big","params":{"path":"/chat"}}],`+noCache+`}`), 200)
 	one := failoverPath + "/" + route.str("id")
 	if route.at("steps", 0, "params", "path") != "/chat" {
