@@ -47,8 +47,13 @@ func (w *logWriter) emit(line []byte) {
 	if len(bytes.TrimSpace(line)) == 0 {
 		return
 	}
-	var record struct{ Level, Logger, Message string }
-	if err := json.Unmarshal(line, &record); err != nil {
+	var record struct{ Level, Logger, Message, Access string }
+	err := json.Unmarshal(line, &record)
+	if err == nil && record.Access != "" {
+		w.logger.LogAttrs(context.Background(), slog.LevelInfo, "access", slog.Any(record.Access, json.RawMessage(bytes.Clone(line))))
+		return
+	}
+	if err != nil {
 		// Lines from before logging is set up, such as a refused flag.
 		w.logger.LogAttrs(context.Background(), slog.LevelWarn, "envoy", slog.String("text", string(line)))
 		return

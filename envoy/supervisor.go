@@ -155,6 +155,7 @@ func (s *Supervisor) arguments() []string {
 		// with them keys and credentials.
 		"--log-level", "warning",
 		"--log-format", logFormat,
+		"--file-flush-interval-msec", "500", // of access logs; 10 s otherwise
 	}
 	if s.options.Concurrency > 0 {
 		args = append(args, "--concurrency", strconv.Itoa(s.options.Concurrency))

@@ -140,7 +140,7 @@ func TestSupervisorPassesLogsOn(t *testing.T) {
 	var out bytes.Buffer
 	w := &logWriter{logger: slog.New(slog.NewJSONHandler(&out, nil))}
 	for _, part := range []string{
-		`{"level":"warning","logger":"config","mess`, `age":"a \"quoted\" word"}` + "\nplain text\n\n", `{"level":"critical","logger":"main","message":"last"}`,
+		`{"level":"warning","logger":"config","mess`, `age":"a \"quoted\" word"}` + "\nplain text\n\n", `{"access":"attempt","status":503,"model":"m"}` + "\n", `{"level":"critical","logger":"main","message":"last"}`,
 	} {
 		if n, err := w.Write([]byte(part)); n != len(part) || err != nil {
 			t.Fatalf("Write = %d, %v", n, err)
@@ -151,14 +151,15 @@ func TestSupervisorPassesLogsOn(t *testing.T) {
 	for _, want := range []string{
 		`"level":"WARN","msg":"envoy","text":"a \"quoted\" word","logger":"config"`,
 		`"level":"WARN","msg":"envoy","text":"plain text"`,
+		`"level":"INFO","msg":"access","attempt":{"access":"attempt","status":503,"model":"m"}`,
 		`"level":"ERROR","msg":"envoy","text":"last","logger":"main"`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("logs lack %s:\n%s", want, got)
 		}
 	}
-	if n := strings.Count(got, "\n"); n != 3 {
-		t.Errorf("%d records, want 3:\n%s", n, got)
+	if n := strings.Count(got, "\n"); n != 4 {
+		t.Errorf("%d records, want 4:\n%s", n, got)
 	}
 }
 

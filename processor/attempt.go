@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/provider"
@@ -26,6 +27,9 @@ const (
 	roleMetadata = "x-bricks-role"
 	roleAttempt  = "attempt"
 )
+
+// descriptionNamespace is where Envoy's access log looks for what an attempt is.
+const descriptionNamespace = "bricks.attempt"
 
 // attempt is one attempt of a request to a failover route, on its own stream.
 // It shares no memory with the request: a ticket brings what it needs. The
@@ -186,11 +190,25 @@ func (a *attempt) requestBody(body []byte) *extprocv3.ProcessingResponse {
 	a.sent = true
 	headers := a.upstreamHeaders()
 	headers.SetHeaders = append(headers.SetHeaders, set("content-length", strconv.Itoa(len(changed))))
-	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestBody{
+	return &extprocv3.ProcessingResponse{DynamicMetadata: a.description(), Response: &extprocv3.ProcessingResponse_RequestBody{
 		RequestBody: &extprocv3.BodyResponse{Response: &extprocv3.CommonResponse{
 			HeaderMutation: headers, ClearRouteCache: true,
 			BodyMutation: &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: changed}},
 		}},
+	}}
+}
+
+// description tells Envoy's access log which attempt this is.
+func (a *attempt) description() *structpb.Struct {
+	text, number := structpb.NewStringValue, structpb.NewNumberValue
+	fields := map[string]*structpb.Value{
+		"event_id": text(a.ticket.EventID), "route_id": text(a.ticket.RouteID), "attempt": number(float64(a.number)),
+	}
+	if a.step != nil {
+		fields["step"], fields["provider"], fields["model"] = number(float64(a.step.Position)), text(a.step.Provider), text(a.step.Model)
+	}
+	return &structpb.Struct{Fields: map[string]*structpb.Value{
+		descriptionNamespace: structpb.NewStructValue(&structpb.Struct{Fields: fields}),
 	}}
 }
 
@@ -261,6 +279,9 @@ func (a *attempt) upstreamHeaders() *extprocv3.HeaderMutation {
 func (a *attempt) refuse(r *refusal, retry bool) *extprocv3.ProcessingResponse {
 	shape := exchange{match: a.match}
 	resp := shape.immediate(r)
+	if a.ticket != nil {
+		resp.DynamicMetadata = a.description()
+	}
 	headers := resp.GetImmediateResponse().Headers
 	headers.SetHeaders = slices.DeleteFunc(headers.SetHeaders, func(h *corev3.HeaderValueOption) bool {
 		return h.Header.Key == "x-bricks-event-id" // the request's own to set

@@ -47,6 +47,9 @@ func (x *exchange) cacheKey(headers *corev3.HeaderMap, body []byte) (k cache.Key
 	for _, s := range x.steps {
 		d.add(s.Provider, s.Model, s.match.Endpoint.Operation)
 		d.number(int64(s.position), int64(len(s.settings)))
+		if s.custom != nil {
+			d.number(s.custom.provider.Revision)
+		}
 		for _, setting := range s.settings {
 			d.add(setting.ID)
 			d.number(setting.Revision)

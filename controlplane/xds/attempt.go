@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
@@ -176,8 +177,13 @@ func attemptManager(c ListenerConfig) (*hcmv3.HttpConnectionManager, error) {
 	if err != nil {
 		return nil, err
 	}
+	lines, err := attemptLog()
+	if err != nil {
+		return nil, err
+	}
 	m := &hcmv3.HttpConnectionManager{
 		StatPrefix: "attempt",
+		AccessLog:  []*accesslogv3.AccessLog{lines},
 		CodecType:  hcmv3.HttpConnectionManager_HTTP1,
 		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
 			Name: AttemptListenerName,
@@ -228,6 +234,7 @@ func attemptProcessor(c ListenerConfig) (*extprocfilterv3.ExternalProcessor, err
 	p.ProcessingMode.ResponseBodyMode = extprocfilterv3.ProcessingMode_STREAMED
 	p.AllowModeOverride = false
 	p.SendBodyWithoutWaitingForHeaderResponse = true
+	p.MetadataOptions = takesAttemptMetadata()
 	return p, nil
 }
 

@@ -31,6 +31,7 @@ func TestRoutes(t *testing.T) {
 		"the client's time bounds all attempts":       routeDeadline,
 		"a failed attempt that was billed is booked":  routeBilledFailure,
 		"a step that keeps failing is skipped":        routeHealth,
+		"each attempt has a line in the log":          routeLog,
 		"a step's key is looked at before every call": routeRevoked,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, e) })
