@@ -64,9 +64,7 @@ func TestProcessorDown(t *testing.T) {
 		t.Logf("measured: serving %v after the processor was ready", time.Since(start).Round(time.Millisecond))
 	})
 	t.Run("stopped, not dead", func(t *testing.T) {
-		if err := syscall.Kill(e.PID(), syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
+		testenv.Freeze(t, e.PID())
 		checkClosed(t, e, http.StatusServiceUnavailable, http.StatusGatewayTimeout)
 		if err := syscall.Kill(e.PID(), syscall.SIGCONT); err != nil {
 			t.Fatal(err)
@@ -92,9 +90,7 @@ func TestStoppedInMidStream(t *testing.T) {
 		r := e.fake.Requests()
 		return len(r) == 1 && len(r[0].Answer) > 10_000
 	})
-	if err := syscall.Kill(e.PID(), syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	testenv.Freeze(t, e.PID())
 	var a answer
 	select {
 	case a = <-done:

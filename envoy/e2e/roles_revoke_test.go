@@ -59,9 +59,7 @@ func (r *roles) hang(t *testing.T, pid int, name string, proxies []string) {
 			t.Fatalf("a new key at %s: status = %d, want 200", proxy, got)
 		}
 	}
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	testenv.Freeze(t, pid)
 	start := time.Now()
 	late := r.revoke(key)
 	took := time.Since(start)

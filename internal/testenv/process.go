@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -130,4 +132,26 @@ func (g *Gateway) envoyAdminFile() string {
 		return filepath.Join(g.DataDir, "envoy-admin")
 	}
 	return filepath.Join(g.DataDir, "run", "envoy-admin")
+}
+
+// Freeze stops a process, and returns once none of its threads runs any more:
+// the signal alone leaves them time for another request.
+func Freeze(t testing.TB, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	Eventually(t, startTimeout, "the process has stopped", func() bool {
+		files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("process %d is gone", pid)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if state := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:])); err == nil && (len(state) == 0 || state[0] != "T") {
+				return false
+			}
+		}
+		return true
+	})
 }
