@@ -93,20 +93,39 @@ func (x *exchange) responses(o object) error {
 		x.sendJSON(http.StatusOK, x.response(c, r, status, output, usage))
 		return nil
 	}
+	x.streamResponse(r, output[0], x.response(c, r, "in_progress", nil, nil), event, x.response(c, r, status, output, usage))
+	return nil
+}
+
+// streamResponse sends the events of one item with one part of text, item being
+// what it is in the end, and last the whole response.
+func (x *exchange) streamResponse(r reply, item any, begun ordered, event string, whole ordered) {
 	s := &stream{x: x}
 	number := 0
 	add := func(name string, members ...member) {
 		s.add(name, encode(append(ordered{{"type", name}, {"sequence_number", number}}, members...)))
 		number++
 	}
-	add("response.created", member{"response", x.response(c, r, "in_progress", nil, nil)})
-	for i := range r.words {
-		add("response.output_text.delta", member{"item_id", "msg_" + r.id}, member{"output_index", 0}, member{"content_index", 0},
-			member{"delta", r.piece(i)}, member{"logprobs", []any{}})
+	id := "msg_" + r.id
+	ofPart := func(name string, members ...member) {
+		add(name, append([]member{{"item_id", id}, {"output_index", 0}, {"content_index", 0}}, members...)...)
 	}
-	add(event, member{"response", x.response(c, r, status, output, usage)})
+	part := func(text string) member {
+		return member{"part", ordered{{"type", "output_text"}, {"text", text}, {"annotations", []any{}}, {"logprobs", []any{}}}}
+	}
+	empty := ordered{{"type", "message"}, {"id", id}, {"status", "in_progress"}, {"role", "assistant"}, {"content", []any{}}}
+	add("response.created", member{"response", begun})
+	add("response.in_progress", member{"response", begun})
+	add("response.output_item.added", member{"output_index", 0}, member{"item", empty})
+	ofPart("response.content_part.added", part(""))
+	for i := range r.words {
+		ofPart("response.output_text.delta", member{"delta", r.piece(i)}, member{"logprobs", []any{}})
+	}
+	ofPart("response.output_text.done", member{"text", r.text()}, member{"logprobs", []any{}})
+	ofPart("response.content_part.done", part(r.text()))
+	add("response.output_item.done", member{"output_index", 0}, member{"item", item})
+	add(event, member{"response", whole})
 	s.send()
-	return nil
 }
 
 func (x *exchange) response(c conversation, r reply, status string, output, usage any) ordered {
