@@ -27,8 +27,7 @@ func TestAzure(t *testing.T) {
 	e := newEnv(t, testenv.Options{})
 	e.secrets = append(e.secrets, fakeprovider.AzureKey)
 	const deployed = "/api/providers/azure/openai/deployments/my-deployment/chat/completions"
-	mapped := testenv.Object{"modelMap": testenv.Object{"my-deployment": "gpt-4o-mini"}}
-	plain := e.CreateKey([]string{e.azureSetting(mapped, nil)}, nil)
+	plain := e.CreateKey([]string{e.azureSetting(modelMap, nil)}, nil)
 	hello := `{"model":"whatever","stream":true,` + hello + `}`
 
 	t.Run("the client's api-version wins, an old one gets no stream_options", func(t *testing.T) {
@@ -63,7 +62,7 @@ func TestAzure(t *testing.T) {
 	})
 	t.Run("allowed models are the deployed ones", func(t *testing.T) {
 		for model, status := range map[string]int{"gpt-4o-mini": 200, "my-deployment": 403, "whatever": 403} {
-			key := e.CreateKey([]string{e.azureSetting(mapped, testenv.Object{"allowedModels": []string{model}})}, nil)
+			key := e.CreateKey([]string{e.azureSetting(modelMap, testenv.Object{"allowedModels": []string{model}})}, nil)
 			if a := e.post(t, deployed+"?api-version=2024-10-21", helloChat, bearer(key)...); a.status != status {
 				t.Errorf("a setting that allows %s: got %v, want %d", model, a, status)
 			}
