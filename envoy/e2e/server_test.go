@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -20,24 +21,68 @@ const (
 	serverKey      = "sk-server-credential-0123456789"
 	vllmChat       = "/api/providers/vllm/v1/chat/completions"
 	vllmEmbeddings = "/api/providers/vllm/v1/embeddings"
-	serverSays     = "A server that someone else wrote says hello: Zürich — 東京 🚀"
+	greeting       = "hello, Zürich 東京"
 )
 
-// startServer runs aimock, an OpenAI-compatible server by others, with its
-// answers from testdata, and returns its address. It wants serverKey.
-func startServer(t *testing.T) string {
+// server is an OpenAI-compatible server by others, and what it answers.
+type server struct {
+	name, variable  string // of what runs it, as scripts/test sets it
+	command         func(tool string) []string
+	says            string // to the greeting
+	input, output   int64  // tokens of that
+	cost            json.Number
+	city            string    // that it calls a tool with
+	embedding       []float64 // its beginning
+	embeddingTokens int64
+	embeddingCost   json.Number
+	owner           string // of its models
+	refuses         func(o others, t *testing.T) answer
+	status          int // of the refusal
+	code            string
+	checksKey       bool // wants serverKey
+}
+
+var servers = []server{
+	{
+		name: "aimock", variable: nodeModules, command: func(modules string) []string {
+			return []string{"node", filepath.Join(modules, "@copilotkit/aimock/dist/cli.js"),
+				"--port", "0", "--host", "127.0.0.1", "--strict", "--validate-on-load", "--fixtures", "testdata/aimock.json"}
+		},
+		says: "A server that someone else wrote says hello: Zürich — 東京 🚀", input: 11, output: 7, cost: "0.000025", city: "New York",
+		// It counts no tokens of an embedding, and says so: that is usage, no reason to estimate.
+		embedding: []float64{0.25, -0.5, 0.125}, embeddingTokens: 0, embeddingCost: "0", owner: "aimock",
+		refuses: func(o others, t *testing.T) answer { return o.ask(t, "too much", "") }, status: 429, code: "rate_limit_exceeded",
+		checksKey: true,
+	},
+	{
+		name: "llmock", variable: "BRICKS_TEST_PYTHON_SERVER", command: func(python string) []string {
+			return []string{filepath.Join(filepath.Dir(python), "llmock"), "serve", "--port", "0", "--host", "127.0.0.1", "--response-style", "echo"}
+		},
+		says: "Hello! You said: hello, Zürich 東京", input: 4, output: 8, cost: "0.00002", city: "mock-city",
+		embedding: []float64{0.906948, -0.146064, -0.568408}, embeddingTokens: 2, embeddingCost: "0.000002", owner: "llmock",
+		refuses: func(o others, t *testing.T) answer {
+			return o.post(t, "/api/providers/vllm/v1/completions", `{"model":"in-house/llama","prompt":"x"}`, bearer(o.key)...)
+		}, status: 404, code: "not_found",
+	},
+}
+
+var listens = regexp.MustCompile(`(?:listening|running) on http://(\S+)`)
+
+// start runs the server and returns its address.
+func (s server) start(t *testing.T) string {
 	t.Helper()
-	modules := os.Getenv(nodeModules)
-	if modules == "" {
-		t.Skipf("the server is not installed: scripts/test installs it, or set %s", nodeModules)
+	tool := os.Getenv(s.variable)
+	if tool == "" {
+		t.Skipf("the server is not installed: scripts/test installs it, or set %s", s.variable)
 	}
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(modules, "@copilotkit/aimock/dist/cli.js"),
-		"--port", "0", "--host", "127.0.0.1", "--strict", "--validate-on-load", "--fixtures", "testdata/aimock.json")
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "AIMOCK_API_KEYS=" + serverKey}
-	stdout, err := cmd.StdoutPipe()
+	args := s.command(tool)
+	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", "AIMOCK_API_KEYS=" + serverKey}
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
+	cmd.Stderr = cmd.Stdout
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -48,13 +93,13 @@ func startServer(t *testing.T) string {
 	address := make(chan string, 1)
 	go func() {
 		defer close(address)
-		for lines := bufio.NewScanner(stdout); lines.Scan(); {
-			if _, url, ok := strings.Cut(lines.Text(), "listening on http://"); ok {
-				address <- url
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if found := listens.FindStringSubmatch(lines.Text()); found != nil {
+				address <- found[1]
 				break
 			}
 		}
-		_, _ = io.Copy(io.Discard, stdout)
+		_, _ = io.Copy(io.Discard, out)
 	}()
 	select {
 	case a := <-address:
@@ -62,7 +107,7 @@ func startServer(t *testing.T) string {
 			t.Fatal("the server ended before it listened")
 		}
 		return a
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the server does not listen")
 		return ""
 	}
@@ -71,29 +116,35 @@ func startServer(t *testing.T) string {
 // others is a gateway with such a server as its vLLM.
 type others struct {
 	*env
+	server
 	address, setting string
 	key              testenv.Key
 }
 
-// TestAnOthersServer: a vLLM setting for a server that was written without
+// TestOthersServers: a vLLM setting for servers that were written without
 // regard to this gateway, instead of the strict fake.
-func TestAnOthersServer(t *testing.T) {
-	o := others{address: startServer(t)}
-	o.env = newEnv(t, testenv.Options{AllowUpstream: []string{o.address}})
-	o.setting = o.CreateSetting("vllm", serverKey, "http://"+o.address+"/v1", nil)
-	o.key = o.CreateKey([]string{o.setting}, nil)
-	o.secrets, o.keys = append(o.secrets, serverKey, o.key.Secret), append(o.keys, o.key)
-	// A chat has 11 tokens of input and 7 of output: 0.000011 + 0.000014.
-	o.Do(http.MethodPut, "/api/pricing/models/in-house/llama", testenv.Object{
-		"prices": testenv.Object{"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}})
-	t.Run("chat", o.chat)
-	t.Run("stream without usage", o.streamWithoutUsage)
-	t.Run("stream with usage", o.streamWithUsage)
-	t.Run("tool stream", o.toolStream)
-	t.Run("embeddings", o.embeddings)
-	t.Run("its refusal passes", o.refusal)
-	t.Run("models, and the test of the setting", o.models)
-	t.Run("a credential that it refuses", o.wrongCredential)
+func TestOthersServers(t *testing.T) {
+	for _, s := range servers {
+		t.Run(s.name, func(t *testing.T) {
+			o := others{server: s, address: s.start(t)}
+			o.env = newEnv(t, testenv.Options{AllowUpstream: []string{o.address}})
+			o.setting = o.CreateSetting("vllm", serverKey, "http://"+o.address+"/v1", nil)
+			o.key = o.CreateKey([]string{o.setting}, nil)
+			o.secrets, o.keys = append(o.secrets, serverKey, o.key.Secret), append(o.keys, o.key)
+			o.Do(http.MethodPut, "/api/pricing/models/in-house/llama", testenv.Object{
+				"prices": testenv.Object{"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}})
+			t.Run("chat", o.chat)
+			t.Run("stream without usage", o.streamWithoutUsage)
+			t.Run("stream with usage", o.streamWithUsage)
+			t.Run("tool stream", o.toolStream)
+			t.Run("embeddings", o.embeddings)
+			t.Run("its refusal passes", o.refusal)
+			t.Run("models, and the test of the setting", o.models)
+			if s.checksKey {
+				t.Run("a credential that it refuses", o.wrongCredential)
+			}
+		})
+	}
 }
 
 // ask sends a chat; more are members of it, each with a comma behind.
@@ -107,39 +158,41 @@ func (o others) paid(t *testing.T, a answer, streamed bool) {
 	t.Helper()
 	ev := o.AwaitEvent(o.key, a.eventID())
 	if ev.Provider != "vllm" || ev.Model != "in-house/llama" || ev.Operation != "chat" || ev.Status != 200 || ev.Streamed != streamed ||
-		ev.InputTokens != 11 || ev.OutputTokens != 7 || ev.Cost != "0.000025" || ev.PriceStatus != "priced" || ev.Estimated || ev.Incomplete {
+		ev.InputTokens != o.input || ev.OutputTokens != o.output || ev.Cost != o.cost || ev.PriceStatus != "priced" || ev.Estimated || ev.Incomplete {
 		t.Errorf("event = %+v", ev)
 	}
 }
 
 func (o others) chat(t *testing.T) {
-	a := o.ask(t, "hello", "")
+	a := o.ask(t, greeting, "")
 	var c chunk
-	if err := json.Unmarshal(a.body, &c); err != nil || a.status != 200 || c.Choices[0].Message.Content != serverSays || c.Usage.Prompt != 11 {
+	if err := json.Unmarshal(a.body, &c); err != nil || a.status != 200 || c.Choices[0].Message.Content != o.says || c.Usage.Prompt != o.input {
 		t.Fatalf("got %v, %v", a, err)
 	}
 	o.paid(t, a, false)
 }
 
 func (o others) streamWithoutUsage(t *testing.T) {
-	a := o.ask(t, "hello", `"stream":true,`)
-	if text, _, usage := readChunks(t, a); text != serverSays || usage != nil || strings.Contains(string(a.body), `"usage"`) {
+	a := o.ask(t, greeting, `"stream":true,`)
+	if text, _, usage := readChunks(t, a); text != o.says || usage != nil || strings.Contains(string(a.body), `"usage"`) {
 		t.Errorf("got %v", a)
 	}
 	o.paid(t, a, true)
 }
 
 func (o others) streamWithUsage(t *testing.T) {
-	a := o.ask(t, "hello", `"stream":true,"stream_options":{"include_usage":true},`)
-	if text, _, usage := readChunks(t, a); text != serverSays || usage == nil || usage.Prompt != 11 || usage.Completion != 7 {
+	a := o.ask(t, greeting, `"stream":true,"stream_options":{"include_usage":true},`)
+	if text, _, usage := readChunks(t, a); text != o.says || usage == nil || usage.Prompt != o.input || usage.Completion != o.output {
 		t.Errorf("got %v", a)
 	}
 	o.paid(t, a, true)
 }
 
 func (o others) toolStream(t *testing.T) {
-	a := o.ask(t, "weather", `"stream":true,"tools":[{"type":"function","function":{"name":"get_weather","parameters":{"type":"object"}}}],`)
-	if _, arguments, _ := readChunks(t, a); arguments != `{"city":"New York"}` {
+	a := o.ask(t, "weather", `"stream":true,"tools":[{"type":"function","function":{"name":"get_weather","parameters":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}}],`)
+	_, arguments, _ := readChunks(t, a)
+	var call struct{ City string }
+	if err := json.Unmarshal([]byte(arguments), &call); err != nil || call.City != o.city {
 		t.Errorf("got %v", a)
 	}
 }
@@ -149,28 +202,28 @@ func (o others) embeddings(t *testing.T) {
 	var answer struct {
 		Data []struct{ Embedding []float64 }
 	}
-	if err := json.Unmarshal(a.body, &answer); err != nil || len(answer.Data) != 2 || !slices.Equal(answer.Data[1].Embedding, []float64{0.25, -0.5, 0.125}) {
+	if err := json.Unmarshal(a.body, &answer); err != nil || len(answer.Data) != 2 ||
+		!slices.Equal(answer.Data[1].Embedding[:min(len(o.embedding), len(answer.Data[1].Embedding))], o.embedding) {
 		t.Fatalf("got %v, %v", a, err)
 	}
-	// It counts no tokens of an embedding, and says so: that is usage, no reason to estimate.
-	if ev := o.AwaitEvent(o.key, a.eventID()); ev.Operation != "embeddings" || ev.Cost != "0" || ev.InputTokens != 0 || ev.Estimated {
+	if ev := o.AwaitEvent(o.key, a.eventID()); ev.Operation != "embeddings" || ev.Cost != o.embeddingCost || ev.InputTokens != o.embeddingTokens || ev.Estimated {
 		t.Errorf("event = %+v", ev)
 	}
 }
 
 func (o others) refusal(t *testing.T) {
-	a := o.ask(t, "too much", "")
-	if a.status != 429 || a.header.Get("Retry-After") != "1" || *decodeError(t, a).Error.Code != "rate_limit_exceeded" {
+	a := o.refuses(o, t)
+	if a.status != o.status || *decodeError(t, a).Error.Code != o.code || (a.status == 429) != (a.header.Get("Retry-After") == "1") {
 		t.Errorf("got %v", a)
 	}
-	if ev := o.AwaitEvent(o.key, a.eventID()); ev.Status != 429 || ev.Cost != "0" {
+	if ev := o.AwaitEvent(o.key, a.eventID()); ev.Status != o.status || ev.Cost != "0" {
 		t.Errorf("event = %+v", ev)
 	}
 }
 
 func (o others) models(t *testing.T) {
 	a := o.send(t, http.MethodGet, "/api/providers/vllm/v1/models", "", bearer(o.key)...)
-	if a.status != 200 || !strings.Contains(string(a.body), `"owned_by":"aimock"`) {
+	if a.status != 200 || !strings.Contains(string(a.body), `"owned_by":"`+o.owner+`"`) {
 		t.Errorf("got %v", a)
 	}
 	if answer := o.Do(http.MethodPost, "/api/provider-settings/"+o.setting+"/test", testenv.Object{}); answer["ok"] != true {
@@ -180,14 +233,14 @@ func (o others) models(t *testing.T) {
 
 func (o others) wrongCredential(t *testing.T) {
 	o.key = o.CreateKey([]string{o.CreateSetting("vllm", "sk-another-0123456789", "http://"+o.address, nil)}, nil)
-	if a := o.ask(t, "hello", ""); a.status != 401 || *decodeError(t, a).Error.Code != "upstream_error" {
+	if a := o.ask(t, greeting, ""); a.status != 401 || *decodeError(t, a).Error.Code != "upstream_error" {
 		t.Errorf("got %v", a)
 	}
 }
 
 type usageOfChunk struct {
-	Prompt     int `json:"prompt_tokens"`
-	Completion int `json:"completion_tokens"`
+	Prompt     int64 `json:"prompt_tokens"`
+	Completion int64 `json:"completion_tokens"`
 }
 
 // chunk is of an answer or a stream.
