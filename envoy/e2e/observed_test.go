@@ -49,7 +49,7 @@ type observation struct {
 	}
 }
 
-func said(text string) func(observation) bool {
+func shows(text string) func(observation) bool {
 	return func(o observation) bool { return o.Text == text && len(o.Tools) == 0 && o.Finish != "" }
 }
 
@@ -64,15 +64,15 @@ func fails(status int) func(observation) bool {
 // scenarios are what is observed, and what is true of it whichever SDK looks:
 // two observations of nothing would be equal too.
 var scenarios = map[string]func(observation) bool{
-	"chat":   said("You said: hello there gateway"),
-	"stream": said("You said: hello there gateway"),
+	"chat":   shows("You said: hello there gateway"),
+	"stream": shows("You said: hello there gateway"),
 	"stream with usage": func(o observation) bool {
-		return said("You said: hello there gateway")(o) && o.Usage.Input == 10 && o.Usage.Output == 5
+		return shows("You said: hello there gateway")(o) && o.Usage.Input == 10 && o.Usage.Output == 5
 	},
-	"stream cut at the maximum": said("You said:"),
+	"stream cut at the maximum": shows("You said:"),
 	"tool":                      calls,
 	"tool stream":               calls,
-	"tool result":               said("The tool said: 18 degrees"),
+	"tool result":               shows("The tool said: 18 degrees"),
 	"embeddings":                func(o observation) bool { return len(o.Embeddings) == 2 && len(o.Embeddings[0]) == 8 },
 	"models":                    func(o observation) bool { return len(o.Models) > 1 },
 	"error 400":                 fails(400),
@@ -85,8 +85,8 @@ var scenarios = map[string]func(observation) bool{
 // more are scenarios of one SDK only.
 var more = map[string]func(observation) bool{
 	"count tokens":     func(o observation) bool { return o.Tokens == 10 },
-	"responses":        said("You said: hello there gateway"),
-	"responses stream": said("You said: hello there gateway"),
+	"responses":        shows("You said: hello there gateway"),
+	"responses stream": shows("You said: hello there gateway"),
 }
 
 // TestClientsObserveTheSame: all that an SDK shows of an answer, a stream's
