@@ -31,12 +31,19 @@ type Usage struct {
 // PriceStatus says how an event's cost came to be.
 type PriceStatus string
 
-// An unpriced event cost something that the gateway knows no price for.
+// An unpriced event cost something that the gateway knows no price for. What a
+// pending one costs is not known yet: it becomes free once events of its Job are
+// charged in its place.
 const (
 	Priced   PriceStatus = "priced"
 	Unpriced PriceStatus = "unpriced"
 	Free     PriceStatus = "free" // nothing billable happened
+	Pending  PriceStatus = "pending"
 )
+
+// ActionCharged marks an event that charges what an earlier request, whose id is
+// its correlation id, has cost at last. It is no request of its own.
+const ActionCharged = "charged"
 
 // Event is the record of one request of a known key: the ledger's row.
 // The id is made once at admission; writing an event again changes nothing.
@@ -76,11 +83,14 @@ type Event struct {
 	UserID        string
 	CorrelationID string
 	Metadata      string // JSON object or empty
-	Action        string // allowed, redacted, blocked
+	Action        string // allowed, redacted, blocked, retried, charged
 	PolicyID      string
 	RouteID       string
 	RefusalCode   string // why the gateway refused; empty when it did not
 	RefusedCount  int    // requests this refusal stands for; 0 when not refused
+	// Job is where the provider tells the state of the work that was billed after
+	// the answer: path and query below the setting's origin and prefix.
+	Job string
 
 	Request  []byte // only when the key asks for it
 	Response []byte

@@ -25,7 +25,7 @@ var eventColumns = []struct{ name, kind string }{
 	{"cost", "bigint"}, {"price_status", "text"}, {"estimated", "boolean"}, {"incomplete", "boolean"},
 	{"latency", "bigint"}, {"time_to_first_token", "bigint"}, {"attempts", "bigint"}, {"streamed", "boolean"},
 	{"custom_id", "text"}, {"user_id", "text"}, {"correlation_id", "text"}, {"metadata", "text"},
-	{"action", "text"}, {"policy_id", "text"}, {"route_id", "text"}, {"refusal_code", "text"}, {"refused_count", "bigint"},
+	{"action", "text"}, {"policy_id", "text"}, {"route_id", "text"}, {"refusal_code", "text"}, {"refused_count", "bigint"}, {"job", "text"},
 	{"request", "bytea"}, {"response", "bytea"},
 }
 
@@ -54,7 +54,7 @@ func eventRow(e *gateway.Event) []any {
 		int64(e.Cost), text(string(e.PriceStatus)), e.Estimated, e.Incomplete,
 		e.Latency.Microseconds(), e.TimeToFirstToken.Microseconds(), int64(e.Attempts), e.Streamed,
 		text(e.CustomID), text(e.UserID), text(e.CorrelationID), text(e.Metadata),
-		text(e.Action), text(e.PolicyID), text(e.RouteID), text(e.RefusalCode), int64(e.RefusedCount),
+		text(e.Action), text(e.PolicyID), text(e.RouteID), text(e.RefusalCode), int64(e.RefusedCount), text(e.Job),
 		e.Request, e.Response,
 	}
 }
@@ -82,6 +82,11 @@ func (s *Store) eventSelection() string {
 		"(account ORDER BY account), '[]') AS TEXT) FROM event_accounts WHERE event_id = events.id)"
 }
 
+// bodilessSelection is eventSelection without the bodies, which may be large.
+func (s *Store) bodilessSelection() string {
+	return strings.Replace(s.eventSelection(), ", request, response", ", NULL, NULL", 1)
+}
+
 func scanEvent(row scanner) (*gateway.Event, error) {
 	var e gateway.Event
 	var created, latency, first int64
@@ -98,7 +103,7 @@ func scanEvent(row scanner) (*gateway.Event, error) {
 		&e.Cost, &e.PriceStatus, &e.Estimated, &e.Incomplete,
 		&latency, &first, &e.Attempts, &e.Streamed,
 		&e.CustomID, &e.UserID, &e.CorrelationID, &e.Metadata,
-		&e.Action, &e.PolicyID, &e.RouteID, &e.RefusalCode, &e.RefusedCount,
+		&e.Action, &e.PolicyID, &e.RouteID, &e.RefusalCode, &e.RefusedCount, &e.Job,
 		&e.Request, &e.Response, jsonColumn{&e.Accounts},
 	)
 	e.CreatedAt = time.UnixMicro(created).UTC()
@@ -153,6 +158,14 @@ func (s *Store) Spend(ctx context.Context, account gateway.AccountID, start, end
 		return q.queryRow(ctx, "SELECT CAST(COALESCE(SUM(cost), 0) AS BIGINT) FROM "+from+where.where(), where.args...).Scan(&sum)
 	})
 	return sum, err
+}
+
+// after asks for events behind a place in the order, oldest first.
+func (c *conditions) after(place EventCursor) {
+	if place.ID != "" {
+		at := place.CreatedAt.UnixMicro()
+		c.add("(created_at > ? OR created_at = ? AND id > ?)", at, at, place.ID)
+	}
 }
 
 // during asks for events in [start, end); a zero time is open.

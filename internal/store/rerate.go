@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -86,14 +85,10 @@ func (s *Store) rerate(ctx context.Context, q querier, r Rerate) (page []Rerated
 	where := conditions{dialect: s.dialect}
 	where.during(r.Start, r.End)
 	where.add("price_status <> ?", string(gateway.Free))
+	where.add("price_status <> ?", string(gateway.Pending)) // its cost is to come
 	where.add("operation <> ?", OperationCorrection)
-	if r.After.ID != "" {
-		at := r.After.CreatedAt.UnixMicro()
-		where.add("(created_at > ? OR created_at = ? AND id > ?)", at, at, r.After.ID)
-	}
-	// Bodies may be large, and nothing here reads them.
-	columns := strings.Replace(s.eventSelection(), ", request, response", ", NULL, NULL", 1)
-	rows, err := q.query(ctx, "SELECT "+columns+" FROM events"+where.where()+fmt.Sprintf(" ORDER BY created_at, id LIMIT %d", r.Limit), where.args...)
+	where.after(r.After)
+	rows, err := q.query(ctx, "SELECT "+s.bodilessSelection()+" FROM events"+where.where()+fmt.Sprintf(" ORDER BY created_at, id LIMIT %d", r.Limit), where.args...)
 	if err != nil {
 		return nil, nil, err
 	}

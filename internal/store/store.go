@@ -5,8 +5,9 @@
 // The idea needed to read it: every administrative write is one transaction
 // that first raises a global revision. That row's lock makes such writes take
 // turns, so a reader who asks for the changes since a revision never misses
-// one that commits late. Events are another matter: they are written in bulk,
-// never changed, and raise no revision.
+// one that commits late. Events are another matter: they are written in bulk and
+// raise no revision. One thing of them changes, once: the price status of an
+// event whose cost was not known when it was written.
 //
 // Errors that a caller can act on are *gateway.Error of kind NotFound, Conflict,
 // Invalid or Unavailable (the database cannot be reached, or takes no writes).

@@ -122,7 +122,7 @@ func fullEvent(id string) *gateway.Event {
 		CustomID: "custom", UserID: "user", CorrelationID: "correlation", Metadata: `{"a":"\u0000"}`,
 		Action: "redacted", PolicyID: "policy", RouteID: "route", RefusalCode: "rate_limit_exceeded", RefusedCount: 3,
 		Request: []byte{0, 1, 0xff}, Response: []byte(`{"ok":true}`),
-		Accounts: []gateway.AccountID{"default:key:user", "user:u"},
+		Accounts: []gateway.AccountID{"default:key:user", "user:u"}, Job: "/v1/batches/b?api-version=1",
 	}
 }
 

@@ -77,6 +77,10 @@ func Run(t *testing.T, newStore func(t testing.TB) *store.Store) {
 		{"the unknown-price policy is stored, and can be unset", pricePolicy},
 		{"events are priced again, page by page, and a difference is booked once", rerate},
 		{"concurrent corrections book a difference once", rerateConcurrent},
+		{"pending events are read oldest first, page by page", pendingPages},
+		{"a pending event is charged once, to its key and accounts", chargeOnce},
+		{"two events of the same work are charged once", chargeTwins},
+		{"concurrent charges of the same work are new for one caller", chargeConcurrent},
 		{"one processor at most holds the lock", singleProcessor},
 		{"a caller who gave up is told so", canceled},
 	} {

@@ -63,8 +63,10 @@ type Event struct {
 	Accounts []string `protobuf:"bytes,33,rep,name=accounts,proto3" json:"accounts,omitempty"`
 	// The name in the price list where it is neither model, and the service tier
 	// or "batch".
-	PriceModel    string `protobuf:"bytes,40,opt,name=price_model,json=priceModel,proto3" json:"price_model,omitempty"`
-	PriceTerms    string `protobuf:"bytes,41,opt,name=price_terms,json=priceTerms,proto3" json:"price_terms,omitempty"`
+	PriceModel string `protobuf:"bytes,40,opt,name=price_model,json=priceModel,proto3" json:"price_model,omitempty"`
+	PriceTerms string `protobuf:"bytes,41,opt,name=price_terms,json=priceTerms,proto3" json:"price_terms,omitempty"`
+	// Where the provider tells the state of what it still works on.
+	Job           string `protobuf:"bytes,42,opt,name=job,proto3" json:"job,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -344,6 +346,13 @@ func (x *Event) GetPriceTerms() string {
 	return ""
 }
 
+func (x *Event) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
 type Usage struct {
 	state                protoimpl.MessageState `protogen:"open.v1"`
 	InputTokens          int64                  `protobuf:"varint,1,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`
@@ -520,7 +529,7 @@ var File_proto_event_v1_event_proto protoreflect.FileDescriptor
 
 const file_proto_event_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1aproto/event/v1/event.proto\x12\x0fbricks.event.v1\"\xa2\b\n" +
+	"\x1aproto/event/v1/event.proto\x12\x0fbricks.event.v1\"\xb4\b\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\"\n" +
 	"\rcreated_at_us\x18\x02 \x01(\x03R\vcreatedAtUs\x12\x15\n" +
@@ -563,7 +572,8 @@ const file_proto_event_v1_event_proto_rawDesc = "" +
 	"\vprice_model\x18( \x01(\tR\n" +
 	"priceModel\x12\x1f\n" +
 	"\vprice_terms\x18) \x01(\tR\n" +
-	"priceTerms\"\xae\x05\n" +
+	"priceTerms\x12\x10\n" +
+	"\x03job\x18* \x01(\tR\x03job\"\xae\x05\n" +
 	"\x05Usage\x12!\n" +
 	"\finput_tokens\x18\x01 \x01(\x03R\vinputTokens\x12*\n" +
 	"\x11cache_read_tokens\x18\x02 \x01(\x03R\x0fcacheReadTokens\x121\n" +
