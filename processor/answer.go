@@ -27,6 +27,7 @@ type answer struct {
 	truncated    bool   // body is its end only
 	withheld     bool   // answered by us in its place
 	reading      provider.Reading
+	started      provider.Started // by a call that is billed later
 	events       int64   // stream events with data
 	written      written // what the model wrote in a stream
 	marked       bool    // the stream's own end marker passed
@@ -184,7 +185,7 @@ func (x *exchange) responseBody(b *extprocv3.HttpBody) *extprocv3.ProcessingResp
 
 func (x *exchange) keepBody(chunk []byte) {
 	x.answer.size += int64(len(chunk))
-	if m := x.match.Endpoint.Meter; m == provider.MeterNone || m == provider.MeterSpeech {
+	if m := x.match.Endpoint.Meter; m == provider.MeterNone && !x.unbounded() || m == provider.MeterSpeech {
 		return
 	}
 	x.answer.body = append(x.answer.body, chunk...)
@@ -238,6 +239,9 @@ func (x *exchange) readEvent(e sse.Event) {
 		a.events--
 	}
 	meter.ReadEvent(&a.reading, e.Data)
+	if x.unbounded() && a.started.ID == "" {
+		a.started = provider.ReadStartedEvent(e.Data)
+	}
 	a.failed = a.failed || x.route != nil && isErrorEvent(e)
 	a.written.read(e.Data)
 }

@@ -75,7 +75,7 @@ func (x *exchange) price() {
 	e.Cost, e.PriceStatus = 0, gateway.Free
 	if meter == provider.MeterNone {
 		if x.match.Endpoint.Unbounded && a.status < 400 {
-			e.PriceStatus = gateway.Unpriced // it bills later
+			x.deferPrice()
 		}
 		return
 	}
@@ -91,8 +91,8 @@ func (x *exchange) price() {
 	switch {
 	case a.status >= 400 && !a.reading.HasCost:
 		return // refused by the provider: nothing was billed
-	case x.unbounded() && !a.reading.HasCost:
-		e.PriceStatus = gateway.Unpriced // it works on, and bills later
+	case x.billsLater():
+		x.deferPrice()
 		return
 	case meter.ByUnit():
 		x.priceUnits(reservedCost)

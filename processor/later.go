@@ -1,0 +1,35 @@
+package processor
+
+import (
+	"strings"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/provider"
+)
+
+// submitToolOutputs goes on with a run that another call has started.
+const submitToolOutputs = "submit_tool_outputs"
+
+// billsLater reports whether the call is to be charged by what its provider says
+// of the work once that has ended, not by this answer. A run is told as a whole
+// to every call that goes on with it: only the run itself can be charged once.
+func (x *exchange) billsLater() bool {
+	return x.unbounded() && (!x.answer.reading.HasCost || x.match.Endpoint.Operation == submitToolOutputs)
+}
+
+// deferPrice leaves the price to whoever asks the provider later. Without the
+// work's id nobody can.
+func (x *exchange) deferPrice() {
+	a, e := &x.answer, &x.event
+	e.PriceStatus, e.Usage = gateway.Unpriced, gateway.Usage{}
+	if x.custom != nil || x.route != nil {
+		return
+	}
+	if a.started.ID == "" {
+		a.started = provider.ReadStarted(a.body)
+	}
+	_, query, _ := strings.Cut(x.upstreamPath(), "?")
+	if job, ok := x.match.JobTarget(a.started, query); ok {
+		e.PriceStatus, e.Job = gateway.Pending, job
+	}
+}
