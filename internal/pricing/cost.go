@@ -61,6 +61,24 @@ func (p *Price) bandsOf(t Terms) (bands []band, known bool) {
 	return p.dear, p.free
 }
 
+// Size tells apart inputs at different prices: those of one size cost the same a
+// token.
+func (p *Price) Size(inputTokens int64, t Terms) int64 {
+	bands, _ := p.bandsOf(t)
+	for i := range bands {
+		if inputTokens > bands[i].above {
+			return bands[i].above
+		}
+	}
+	return bands[len(bands)-1].above
+}
+
+// Sized reports whether the price of a token depends on the input's size.
+func (p *Price) Sized(t Terms) bool {
+	bands, _ := p.bandsOf(t)
+	return len(bands) > 1
+}
+
 // Free reports whether the model costs nothing.
 func (p *Price) Free() bool { return p.free }
 
@@ -76,7 +94,7 @@ func (p *Price) Knows(t Terms) bool {
 // than their parts.
 func (p *Price) Cost(u gateway.Usage, t Terms) gateway.NanoUSD {
 	bands, _ := p.bandsOf(t)
-	return cost(pick(bands, u.InputTokens), &u)
+	return cost(pick(bands, t.size(&u)), &u)
 }
 
 func cost(r *rates, u *gateway.Usage) gateway.NanoUSD {
@@ -119,7 +137,7 @@ func (p *Price) Covers(u gateway.Usage, t Terms) bool {
 		return true
 	}
 	bands, _ := p.bandsOf(t)
-	r := pick(bands, u.InputTokens)
+	r := pick(bands, t.size(&u))
 	pieces := r.dearest(image, second, character, query, page) > 0
 	counted := u.Images > 0 || u.Milliseconds > 0 || u.Characters > 0 || u.Queries > 0 || u.Pages > 0
 	if pieces && !counted && (u.OutputTokens > 0 && r[output] == 0 || u.InputTokens > 0 && r[input] == 0) {

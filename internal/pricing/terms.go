@@ -1,6 +1,11 @@
 package pricing
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+)
 
 // Terms are what decides a price beside the model and the amount. The zero
 // value is the standard service, answered at once.
@@ -10,6 +15,10 @@ type Terms struct {
 	Tier string
 	// Batch: asked for in a batch job.
 	Batch bool
+	// Largest is for the usage of many requests of a batch together: the input
+	// tokens of the largest one, by which the size is chosen whose prices hold.
+	// 0: the usage is one request's.
+	Largest int64
 	// TextOnly says, in a bound, that neither input nor output can be sound or
 	// images.
 	TextOnly bool
@@ -17,6 +26,9 @@ type Terms struct {
 
 // String spells what of the terms an event keeps; ParseTerms reads it.
 func (t Terms) String() string {
+	if t.Batch && t.Largest > 0 {
+		return tierBatch + "/" + strconv.FormatInt(t.Largest, 10)
+	}
 	if t.Batch {
 		return tierBatch
 	}
@@ -31,10 +43,23 @@ func ParseTerms(text string) Terms {
 	if text == tierBatch {
 		return Terms{Batch: true}
 	}
+	if largest, ok := strings.CutPrefix(text, tierBatch+"/"); ok {
+		if n, err := strconv.ParseInt(largest, 10, 64); err == nil && n > 0 {
+			return Terms{Batch: true, Largest: n}
+		}
+	}
 	return Terms{Tier: text}
 }
 
 const tierBatch = "batch"
+
+// size is the input that chooses among prices by size.
+func (t Terms) size(u *gateway.Usage) int64 {
+	if t.Largest > 0 {
+		return t.Largest
+	}
+	return u.InputTokens
+}
 
 // schedule is the suffix by which the price list names the terms' prices; empty
 // for the standard ones.
