@@ -7,9 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/netip"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -43,64 +40,18 @@ func (h *hosts) tryOut(ctx context.Context, s *gateway.ProviderSetting) provider
 	return r
 }
 
-var (
-	errNowhere = errors.New("the setting leads nowhere")
-	errClosed  = errors.New("no address may be called")
-)
-
 func (h *hosts) probe(ctx context.Context, s *gateway.ProviderSetting) (status int, err error) {
 	target, headers, ok := provider.Probe(s)
-	origin, err := provider.OriginOf(s)
-	if !ok || err != nil {
+	if !ok {
 		return 0, errNowhere
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, origin.Scheme+"://"+origin.Authority()+origin.Prefix+target, nil)
-	if err != nil {
-		return 0, errNowhere
-	}
-	for _, header := range headers {
-		r.Header.Set(header.Name, header.Value.Reveal())
-	}
-	transport := &http.Transport{
-		// The environment's proxy is not for this: it would resolve the name itself.
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return h.dial(ctx, origin) },
-	}
-	defer transport.CloseIdleConnections()
-	resp, err := transport.RoundTrip(r) // not Client.Do, which follows redirects
+	resp, err := h.get(ctx, s, target, headers)
 	if err != nil {
 		return 0, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // read only
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
 	return resp.StatusCode, nil
-}
-
-// dial connects to an address that Envoy would be given.
-func (h *hosts) dial(ctx context.Context, o provider.Origin) (net.Conn, error) {
-	var addresses []netip.Addr
-	if o.Given {
-		if addresses = h.addresses(ctx, o); len(addresses) == 0 {
-			return nil, errClosed
-		}
-	} else {
-		found, err := h.lookup(ctx, o.Host)
-		if err != nil {
-			return nil, err
-		}
-		addresses = found
-	}
-	var (
-		dialer net.Dialer
-		failed error
-	)
-	for _, a := range addresses {
-		conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(a.String(), strconv.Itoa(o.Port)))
-		if err == nil {
-			return conn, nil
-		}
-		failed = err
-	}
-	return nil, failed
 }
 
 // problem says what kept a provider from answering, without what the network
@@ -110,8 +61,11 @@ func problem(err error) string {
 		dns         *net.DNSError
 		certificate *tls.CertificateVerificationError
 		record      tls.RecordHeaderError
+		status      badStatus
 	)
 	switch {
+	case errors.As(err, &status):
+		return status.Error()
 	case errors.Is(err, errNowhere):
 		return "The setting does not say where the provider is: check url or resourceName."
 	case errors.Is(err, errClosed):

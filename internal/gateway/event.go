@@ -28,6 +28,27 @@ type Usage struct {
 	WebSearches int64 // made by the provider's own tool, beside the tokens
 }
 
+// Add adds what v consumed.
+func (u *Usage) Add(v Usage) {
+	u.InputTokens += v.InputTokens
+	u.CacheReadTokens += v.CacheReadTokens
+	u.CacheWrite5mTokens += v.CacheWrite5mTokens
+	u.CacheWrite1hTokens += v.CacheWrite1hTokens
+	u.OutputTokens += v.OutputTokens
+	u.ReasoningTokens += v.ReasoningTokens
+	u.AudioInputTokens += v.AudioInputTokens
+	u.AudioOutputTokens += v.AudioOutputTokens
+	u.CacheReadAudioTokens += v.CacheReadAudioTokens
+	u.ImageInputTokens += v.ImageInputTokens
+	u.ImageOutputTokens += v.ImageOutputTokens
+	u.Images += v.Images
+	u.Milliseconds += v.Milliseconds
+	u.Characters += v.Characters
+	u.Queries += v.Queries
+	u.Pages += v.Pages
+	u.WebSearches += v.WebSearches
+}
+
 // PriceStatus says how an event's cost came to be.
 type PriceStatus string
 

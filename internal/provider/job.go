@@ -107,6 +107,9 @@ type Job struct {
 // anything else.
 func FindJob(provider, target string) (j Job, ok bool) {
 	path, _, _ := strings.Cut(target, "?")
+	if !strings.HasPrefix(path, "/") {
+		return Job{}, false // it would run into the host's name
+	}
 	m, _ := Find(http.MethodGet, PathPrefix+provider+path)
 	if m.Endpoint == nil {
 		return Job{}, false

@@ -74,7 +74,7 @@ func TestFindJobTakesNothingElse(t *testing.T) {
 	for _, tt := range [][2]string{
 		{"openai", "/v1/files/f/content"}, {"openai", "/v1/batches"}, {"openai", "/v1/batches/../files"}, {"openai", "/v1/messages/batches/b"},
 		{"anthropic", "/v1/batches/b"}, {"anthropic", "/v1/messages/batches/b/results"}, {"nobody", "/v1/batches/b"}, {"openai", "//evil.example/v1/batches/b"},
-		{"openai", "https://evil.example/v1/batches/b"}, {"openai", ""}, {"openai", "/v1/responses/a/input_items"},
+		{"openai", "https://evil.example/v1/batches/b"}, {"openai", ""}, {"open", "ai/v1/batches/b"}, {"openai", "/v1/responses/a/input_items"},
 	} {
 		if j, ok := provider.FindJob(tt[0], tt[1]); ok {
 			t.Errorf("%s %s is a job: %+v", tt[0], tt[1], j)
