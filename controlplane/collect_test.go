@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -192,7 +193,7 @@ func manyModels() string {
 func TestResultsThatBreakOff(t *testing.T) {
 	j := newJobs(t)
 	line := lines(openAILine, [3]any{"gpt-4o-mini", 10, 5})
-	broken := true
+	var whole atomic.Bool
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v1/batches/b" {
 			_, _ = w.Write([]byte(`{"status":"completed","output_file_id":"f"}`))
@@ -200,7 +201,7 @@ func TestResultsThatBreakOff(t *testing.T) {
 		}
 		_, _ = w.Write([]byte(line))
 		_ = http.NewResponseController(w).Flush()
-		if broken {
+		if !whole.Load() {
 			panic(http.ErrAbortHandler)
 		}
 		_, _ = w.Write([]byte(line))
@@ -213,7 +214,7 @@ func TestResultsThatBreakOff(t *testing.T) {
 	if j.status(id) != gateway.Pending || len(j.charges(id)) > 0 {
 		t.Errorf("half of the results: the event is %s, charges %q", j.status(id), j.charges(id))
 	}
-	broken = false
+	whole.Store(true)
 	j.at(2 * time.Minute)
 	j.round()
 	want := []string{`gpt-4o-mini 20 in 10 out 4500 nano priced "batch/10" estimated=false`} // 20×75 + 10×300
