@@ -28,7 +28,7 @@ type eventSearch struct {
 	KeyIDs      optional[[]string] `json:"keyIds,omitzero" maxItems:"1000" doc:"Only events of these keys."`
 	Tags        optional[[]string] `json:"tags,omitzero" maxItems:"100" doc:"Only events whose key carried all of these tags."`
 	PolicyIDs   optional[[]string] `json:"policyIds,omitzero" maxItems:"1000" doc:"Only events of these policies."`
-	Actions     optional[[]string] `json:"actions,omitzero" maxItems:"4" enum:"allowed,redacted,blocked,retried" doc:"Only events of these actions: what a policy did, or retried for an attempt of a route that failed but was billed."`
+	Actions     optional[[]string] `json:"actions,omitzero" maxItems:"5" enum:"allowed,redacted,blocked,retried,charged" doc:"Only events of these actions: what a policy did, retried for an attempt of a route that failed but was billed, or charged for what an earlier request has cost at last."`
 	Start       int64              `json:"start" minimum:"0" maximum:"253402300799" doc:"From this Unix second on."`
 	End         int64              `json:"end" minimum:"0" maximum:"253402300799" doc:"Before this Unix second."`
 	Limit       optional[int64]    `json:"limit,omitzero" minimum:"0" maximum:"1000" doc:"Most events in the answer; 0 or absent: 1000."`
@@ -77,9 +77,9 @@ type eventAnswer struct {
 	Streamed             bool            `json:"streamed"`
 	Estimated            bool            `json:"estimated" doc:"The provider did not report all of the usage."`
 	Incomplete           bool            `json:"incomplete" doc:"The answer did not reach its end."`
-	PriceStatus          string          `json:"price_status" doc:"priced, unpriced or free."`
+	PriceStatus          string          `json:"price_status" enum:"priced,unpriced,free,pending" doc:"pending: what it costs is told later, and then charged by events of the action charged whose correlation_id is this id."`
 	PriceModel           string          `json:"price_model,omitempty" doc:"What it was priced as, when that is not the model."`
-	PriceTerms           string          `json:"price_terms,omitempty" doc:"The service tier that it was priced at, or batch; absent: the standard one."`
+	PriceTerms           string          `json:"price_terms,omitempty" doc:"The service tier that it was priced at, or batch; absent: the standard one. batch/N sums requests of a batch up, the largest with N input tokens."`
 	Units                *eventUnits     `json:"units,omitempty" doc:"What else was billed than plain tokens."`
 	RefusalCode          string          `json:"refusal_code,omitempty" doc:"Why the gateway refused."`
 	RefusedCount         int             `json:"refused_count,omitempty" doc:"Requests that this refusal stands for."`
