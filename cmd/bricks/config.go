@@ -49,6 +49,7 @@ type config struct {
 	ProxyTimeout   time.Duration `env:"PROXY_TIMEOUT"`
 	UpdateInterval time.Duration `env:"IN_MEMORY_DB_UPDATE_INTERVAL"`
 	StaleMaxAge    time.Duration `env:"STALE_CONFIG_MAX_AGE"`
+	ChargeInterval time.Duration `env:"PENDING_CHARGE_INTERVAL"`
 	EventConsumers int           `env:"NUMBER_OF_EVENT_MESSAGE_CONSUMERS"` // accepted; the spool has one ordered consumer
 	StatsProvider  string        `env:"STATS_PROVIDER"`
 
@@ -126,6 +127,7 @@ func defaults() config {
 		ProxyTimeout:      600 * time.Second,
 		UpdateInterval:    time.Second,
 		StaleMaxAge:       time.Hour,
+		ChargeInterval:    2 * time.Second,
 		EventConsumers:    3,
 		UnknownPrice:      string(gateway.DenyUnknownPrice),
 		Postgres: postgresConfig{

@@ -51,13 +51,14 @@ func TestParseGood(t *testing.T) {
 				"BRICKS_DATA_DIR=/d", "PROXY_ADDRESS=0.0.0.0:80", "ADMIN_PASS=p,q", "ADMIN_KEYS=a,b", "ALLOWED_PRIVATE_UPSTREAMS=a:1, b:2",
 				"PROXY_TIMEOUT=30s", "IN_MEMORY_DB_UPDATE_INTERVAL=250ms", "NUMBER_OF_EVENT_MESSAGE_CONSUMERS=7",
 				"LOGGING_LEVEL=fatal", "LOGGING_PROVIDER=stdout", "STATS_PROVIDER=datadog", "PRIVACY=strict",
-				"OPENAI_API_KEY=sk-1", "ENVOY_PATH=/e", "STALE_CONFIG_MAX_AGE=5m", "ENVOY_CONCURRENCY=2", "UNKNOWN=1", "UNKNOWN_PRICE_POLICY=allow",
+				"OPENAI_API_KEY=sk-1", "ENVOY_PATH=/e", "STALE_CONFIG_MAX_AGE=5m", "PENDING_CHARGE_INTERVAL=10s", "ENVOY_CONCURRENCY=2", "UNKNOWN=1", "UNKNOWN_PRICE_POLICY=allow",
 			},
 			func(c *config) {
 				c.DataDir, c.ProxyAddress, c.EnvoyPath, c.EnvoyConcurrency = "/d", "0.0.0.0:80", "/e", 2
 				c.AdminPass, c.AdminKeys = gateway.NewSecret("p,q"), gateway.NewSecret("a,b")
 				c.AllowUpstream = []string{"a:1", "b:2"}
 				c.ProxyTimeout, c.UpdateInterval, c.StaleMaxAge = 30*time.Second, 250*time.Millisecond, 5*time.Minute
+				c.ChargeInterval = 10 * time.Second
 				c.EventConsumers, c.LogLevel, c.StatsProvider, c.Privacy = 7, "fatal", "datadog", "strict"
 				c.OpenAIKey, c.UnknownPrice = gateway.NewSecret("sk-1"), "allow"
 			},

@@ -94,6 +94,7 @@ func runGateway(ctx context.Context, c config, withEnvoy bool, logger *slog.Logg
 		s.startEvents,
 		s.startLimits,
 		s.startControlPlane,
+		s.startCollector,
 		s.startProcessor,
 		s.startAdmin,
 		s.startEnvoy,

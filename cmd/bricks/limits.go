@@ -33,9 +33,10 @@ func (s *system) startLimits(ctx context.Context) error {
 	return nil
 }
 
-// bookCorrections tells the limits of what an administrator booked behind them.
-func (s *system) bookCorrections(ctx context.Context, corrections []*gateway.Event) error {
-	for _, e := range corrections {
+// bookEvents tells the limits of what was booked behind them: an administrator's
+// corrections, and charges for what a request started.
+func (s *system) bookEvents(ctx context.Context, events []*gateway.Event) error {
+	for _, e := range events {
 		accounts := append([]gateway.AccountID{gateway.KeyAccount(e.KeyID)}, e.Accounts...)
 		if err := s.limiter.Book(ctx, limit.Booking{ID: e.ID, Accounts: accounts, Cost: e.Cost, At: e.CreatedAt}); err != nil {
 			return err
@@ -44,8 +45,8 @@ func (s *system) bookCorrections(ctx context.Context, corrections []*gateway.Eve
 	return nil
 }
 
-// lookAtLimits is for an admin API that runs alone: it shows and corrects what
-// processors count in Redis, and counts nothing itself. What they count in their
+// lookAtLimits is for an admin API or a control plane that runs alone: it shows
+// and corrects what processors count in Redis, and counts nothing itself. What they count in their
 // own processes it cannot see.
 func (s *system) lookAtLimits(context.Context) error {
 	if !s.config.Redis.enabled() {

@@ -20,7 +20,8 @@ import (
 // Envoys, processors and the admin API on the control address.
 func runControlPlane(ctx context.Context, c config, logger *slog.Logger, stdout, stderr io.Writer) error {
 	s := newSystem(c, "controlplane", false, logger)
-	return s.run(ctx, stdout, stderr, s.readAddresses, s.startMetrics, s.watchCertificate, s.openStore, s.serveControl)
+	return s.run(ctx, stdout, stderr,
+		s.readAddresses, s.startMetrics, s.watchCertificate, s.openStore, s.lookAtLimits, s.serveControl, s.startCollector)
 }
 
 // runProcessor runs a processor alone, with its own spool, and with Envoy beside

@@ -85,6 +85,22 @@ func (s *system) makePlane(lockCounting func(context.Context) (func(), error)) (
 	return nil
 }
 
+// startCollector charges what is billed after the answer to its request.
+func (s *system) startCollector(context.Context) error {
+	o := controlplane.CollectorOptions{
+		Store: s.db, Logger: s.logger, AllowUpstream: s.config.AllowUpstream, Registerer: s.registry, Interval: s.config.ChargeInterval,
+	}
+	if s.limiter != nil { // a control plane alone may have none to tell
+		o.Charged = s.bookEvents
+	}
+	c, err := controlplane.NewCollector(o)
+	if err != nil {
+		return err
+	}
+	s.onStop(s.workers.start("collector", c.Run))
+	return nil
+}
+
 // applier is how the admin API reaches the control plane.
 type applier interface {
 	admin.Applier
@@ -180,7 +196,7 @@ func (s *system) startAdmin(ctx context.Context) error {
 	}
 	if s.limiter != nil { // alone, it has none to ask
 		options.Standing = s.limiter.Standing
-		options.Corrections = s.bookCorrections
+		options.Corrections = s.bookEvents
 		options.VerifyLedger = func(ctx context.Context) (int, []limit.Difference, error) {
 			return limit.Verify(ctx, s.limiter, ledger{s.spool, s.spend}, nil)
 		}

@@ -55,8 +55,8 @@ func (c *config) Validate() error {
 	if c.Privacy != "off" && c.Privacy != "strict" {
 		fault("--privacy: %q is neither off nor strict", c.Privacy)
 	}
-	if c.ProxyTimeout <= 0 || c.UpdateInterval <= 0 || c.StaleMaxAge <= 0 {
-		fault("PROXY_TIMEOUT, IN_MEMORY_DB_UPDATE_INTERVAL and STALE_CONFIG_MAX_AGE must be above zero")
+	if c.ProxyTimeout <= 0 || c.UpdateInterval <= 0 || c.StaleMaxAge <= 0 || c.ChargeInterval <= 0 {
+		fault("PROXY_TIMEOUT, IN_MEMORY_DB_UPDATE_INTERVAL, STALE_CONFIG_MAX_AGE and PENDING_CHARGE_INTERVAL must be above zero")
 	}
 	if !gateway.UnknownPricePolicy(c.UnknownPrice).Valid() {
 		fault("UNKNOWN_PRICE_POLICY: %q is neither deny nor allow", c.UnknownPrice)
