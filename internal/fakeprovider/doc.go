@@ -1,6 +1,7 @@
 // Package fakeprovider is a strict stand-in for OpenAI and Anthropic: it speaks
 // both APIs over plain HTTP on loopback, computes its answers and their usage
-// from the request alone, and refuses what the real APIs refuse.
+// from the request alone, and refuses what the real APIs refuse. Background
+// responses, batches and runs it works off at once, and says so later.
 //
 // It keeps a record of every request, byte for byte, and its own bill, so that
 // a test can compare what the gateway forwarded, told its client and charged.

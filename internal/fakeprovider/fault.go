@@ -27,6 +27,7 @@ type fault struct {
 	cacheWrite   int64         // x-fake-cache-write-tokens: input written to it, Anthropic only
 	cacheWrite1h int64         // x-fake-cache-write-1h-tokens: the part kept for an hour
 	reasoning    int64         // x-fake-reasoning-tokens: added to the output
+	looks        int           // x-fake-looks: 3 says so often that work goes on before it is done
 	unbounded    bool          // x-fake-maximum: ignored writes on behind the output's maximum
 }
 
@@ -78,6 +79,8 @@ func (f *fault) set(name, value string) bool {
 		whole(&f.errorAfter)
 	case "words":
 		whole(&f.words)
+	case "looks":
+		whole(&f.looks)
 	case "cached-tokens":
 		number(&f.cached)
 	case "cache-write-tokens":

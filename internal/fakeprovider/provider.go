@@ -68,6 +68,9 @@ type Provider struct {
 	violations []string
 	forbidden  []string
 	holds      map[string]chan struct{}
+	jobs       map[string]*job   // by the path that tells their state
+	files      map[string][]byte // of requests, by id
+	made       int
 }
 
 // Start listens and serves until Close.
@@ -85,7 +88,7 @@ func Start(o Options) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{o: o, listener: l, changed: make(chan struct{}), holds: map[string]chan struct{}{}}
+	p := &Provider{o: o, listener: l, changed: make(chan struct{}), holds: map[string]chan struct{}{}, jobs: map[string]*job{}, files: map[string][]byte{}}
 	p.server = &http.Server{Handler: p, ReadHeaderTimeout: time.Minute}
 	go func() { _ = p.server.Serve(l) }()
 	return p, nil

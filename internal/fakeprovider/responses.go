@@ -2,6 +2,7 @@ package fakeprovider
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -72,10 +73,6 @@ func (x *exchange) responses(o object) error {
 		return err
 	}
 	r := x.reply(c)
-	if o.bool("background") {
-		x.sendJSON(http.StatusOK, x.response(c, r, "queued", nil, nil))
-		return nil
-	}
 	x.pending = Usage{Model: r.model, InputTokens: c.prompt, CachedTokens: min(x.fault.cached, c.prompt), OutputTokens: r.output, ReasoningTokens: x.fault.reasoning}
 	output := []any{ordered{
 		{"type", "message"}, {"id", "msg_" + r.id}, {"status", "completed"}, {"role", "assistant"},
@@ -88,6 +85,15 @@ func (x *exchange) responses(o object) error {
 	var usage any = x.responseUsage()
 	if x.fault.usage == "none" {
 		usage = nil
+	}
+	if o.bool("background") {
+		r.id = fmt.Sprintf("%d-%s", x.p.serial(), r.id) // the same call again is other work
+		working := x.response(c, r, "queued", nil, nil)
+		x.keep("/v1/responses/resp_"+r.id, job{working: working, done: x.response(c, r, status, output, usage)})
+		if !c.stream {
+			x.sendJSON(http.StatusOK, working)
+			return nil
+		}
 	}
 	if !c.stream {
 		x.sendJSON(http.StatusOK, x.response(c, r, status, output, usage))
@@ -182,26 +188,40 @@ func (x *exchange) compact(o object) error {
 	return nil
 }
 
-// run answers with a run that is queued, or streams one to its end.
+// run answers with a run that is queued, or streams one to its end. Outputs of
+// its tools go to the run that waits for them.
 func (x *exchange) run(o object) error {
 	if ok, err := x.ready(); !ok {
 		return err
 	}
+	thread, id := x.params["thread_id"], x.params["run_id"]
+	if thread == "" {
+		thread = fmt.Sprintf("thread_%d", x.p.serial())
+	}
+	if id == "" {
+		id = fmt.Sprintf("run_%d", x.p.serial())
+	}
+	x.pending = Usage{Model: "gpt-4o-mini", InputTokens: 10, OutputTokens: 5}
+	told := x.plainUsage("prompt_tokens", "completion_tokens")
 	run := func(status string, usage any) ordered {
 		return ordered{
-			{"id", "run_1"}, {"object", "thread.run"}, {"created_at", created}, {"thread_id", "thread_1"}, {"assistant_id", "asst_1"},
+			{"id", id}, {"object", "thread.run"}, {"created_at", created}, {"thread_id", thread}, {"assistant_id", "asst_1"},
 			{"status", status}, {"model", "gpt-4o-mini"}, {"usage", usage},
 		}
 	}
+	path := "/v1/threads/" + thread + "/runs/" + id
+	if _, going := x.p.look(path); going {
+		x.pending = Usage{} // it is billed once
+	}
+	x.keep(path, job{working: run("in_progress", nil), done: run("completed", told)})
 	if !o.bool("stream") {
 		x.sendJSON(http.StatusOK, run("queued", nil))
 		return nil
 	}
-	x.pending = Usage{Model: "gpt-4o-mini", InputTokens: 10, OutputTokens: 5}
 	s := &stream{x: x}
 	s.add("thread.run.created", encode(run("queued", nil)))
 	s.add("thread.message.delta", encode(ordered{{"id", "msg_1"}, {"object", "thread.message.delta"}, {"delta", ordered{}}}))
-	s.add("thread.run.completed", encode(run("completed", x.plainUsage("prompt_tokens", "completion_tokens"))))
+	s.add("thread.run.completed", encode(run("completed", told)))
 	s.add("done", []byte("[DONE]"))
 	s.send()
 	return nil

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// storedRows are the calls about things that OpenAI keeps. The fake keeps
-// nothing: each thing that is asked for exists.
+// storedRows are the calls about things that OpenAI keeps. The fake keeps jobs
+// and what batches need alone: any other thing that is asked for exists.
 var storedRows = []row{
 	{"GET", "/v1/chat/completions", list("chat.completion")},
 	{"GET", "/v1/chat/completions/{id}", one("chat.completion")},
@@ -27,7 +27,7 @@ var storedRows = []row{
 	{"GET", "/v1/conversations/{id}/items/{item}", one("message")},
 	{"DELETE", "/v1/conversations/{id}/items/{item}", one("conversation")},
 
-	{"GET", "/v1/responses/{id}", one("response")},
+	{"GET", "/v1/responses/{id}", looked("response")},
 	{"DELETE", "/v1/responses/{id}", one("response")},
 	{"POST", "/v1/responses/{id}/cancel", acted("response")},
 	{"GET", "/v1/responses/{id}/input_items", list("message")},
@@ -41,8 +41,8 @@ var storedRows = []row{
 	{"POST", "/v1/uploads/{id}/cancel", acted("upload")},
 
 	{"GET", "/v1/batches", list("batch")},
-	{"POST", "/v1/batches", made("batch", "input_file_id", "endpoint", "completion_window")},
-	{"GET", "/v1/batches/{id}", one("batch")},
+	{"POST", "/v1/batches", asJSON((*exchange).createBatch)},
+	{"GET", "/v1/batches/{id}", looked("batch")},
 	{"POST", "/v1/batches/{id}/cancel", acted("batch")},
 
 	{"GET", "/v1/vector_stores", list("vector_store")},
@@ -83,7 +83,7 @@ var storedRows = []row{
 	{"GET", "/v1/threads/{id}/messages/{message}/files", list("thread.message.file")},
 	{"GET", "/v1/threads/{id}/messages/{message}/files/{file}", one("thread.message.file")},
 	{"GET", "/v1/threads/{id}/runs", list("thread.run")},
-	{"GET", "/v1/threads/{id}/runs/{run}", one("thread.run")},
+	{"GET", "/v1/threads/{id}/runs/{run}", looked("thread.run")},
 	{"POST", "/v1/threads/{id}/runs/{run}", made("thread.run")},
 	{"POST", "/v1/threads/{id}/runs/{run}/cancel", acted("thread.run")},
 	{"GET", "/v1/threads/{id}/runs/{run}/steps", list("thread.run.step")},
@@ -226,8 +226,14 @@ func (x *exchange) createFile() error {
 		return err
 	}
 	size := len(f.files["file"][0])
+	id := "file-" + strconv.Itoa(size)
+	if f.fields["purpose"] == "batch" {
+		if kept, ok := x.p.keepRequests(f.files["file"][0]); ok {
+			id = kept
+		}
+	}
 	x.sendJSON(http.StatusOK, ordered{
-		{"id", "file-" + strconv.Itoa(size)}, {"object", "file"}, {"bytes", size}, {"created_at", created}, {"filename", "f"},
+		{"id", id}, {"object", "file"}, {"bytes", size}, {"created_at", created}, {"filename", "f"},
 		{"purpose", f.fields["purpose"]}, {"status", "processed"},
 	})
 	return nil
@@ -258,13 +264,18 @@ func (x *exchange) fileContent() error {
 	if ok, err := x.ready(); !ok {
 		return err
 	}
-	x.sendBytes(http.StatusOK, "application/octet-stream", [][]byte{Content})
+	if !x.keptResults() {
+		x.sendBytes(http.StatusOK, "application/octet-stream", [][]byte{Content})
+	}
 	return nil
 }
 
 func (x *exchange) batchResults() error {
 	if ok, err := x.ready(); !ok {
 		return err
+	}
+	if x.keptResults() {
+		return nil
 	}
 	line := append(encode(ordered{{"custom_id", "a"}, {"result", ordered{{"type", "succeeded"}, {"message", ordered{
 		{"usage", ordered{{"input_tokens", 10}, {"output_tokens", 5}}},

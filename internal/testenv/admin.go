@@ -118,6 +118,8 @@ type Event struct {
 	Estimated        bool        `json:"estimated"`
 	Incomplete       bool        `json:"incomplete"`
 	PriceStatus      string      `json:"price_status"`
+	PriceTerms       string      `json:"price_terms"`
+	CorrelationID    string      `json:"correlation_id"`
 	RefusalCode      string      `json:"refusal_code"`
 	RouteID          string      `json:"route_id"`
 	Attempts         int         `json:"attempts"`
