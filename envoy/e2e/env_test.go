@@ -54,6 +54,9 @@ func newEnv(t *testing.T, o testenv.Options) *env {
 	}
 	t.Cleanup(func() { _ = fake.Close() })
 	o.AllowUpstream = append(o.AllowUpstream, fake.Address())
+	// What is charged later is asked for in tests of that only: others count the
+	// requests that the fake sees.
+	o.Env = append([]string{"PENDING_CHARGE_INTERVAL=1h"}, o.Env...)
 	e := &env{Gateway: testenv.Start(t, o), fake: fake, client: newClient(t)}
 	e.openAI = e.CreateSetting("openai", fakeprovider.OpenAIKey, fake.URL(), nil)
 	e.anthropic = e.CreateSetting("anthropic", fakeprovider.AnthropicKey, fake.URL()+"/v1", nil)

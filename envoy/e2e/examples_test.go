@@ -21,8 +21,9 @@ func free(model string) testenv.Event {
 	return testenv.Event{Model: model, Cost: "0", PriceStatus: "free"}
 }
 
-func unpriced(model string) testenv.Event {
-	return testenv.Event{Model: model, Cost: "0", PriceStatus: "unpriced"}
+// pending is an event of what is charged later.
+func pending(model string) testenv.Event {
+	return testenv.Event{Model: model, Cost: "0", PriceStatus: "pending"}
 }
 
 // billed is an event of what the fake counted. The money is worked out by hand.
@@ -93,7 +94,7 @@ var anthropicExamples = map[string]example{
 		stream:     `{"model":"claude-haiku-4-5","max_tokens_to_sample":64,"stream":true,"prompt":"\n\nHuman: hello there gateway\n\nAssistant:"}`,
 		wantStream: testenv.Event{Model: "claude-haiku-4-5-20251001", Estimated: true, PriceStatus: "priced"},
 	},
-	"create_batch": {body: managed.body, want: unpriced("")},
+	"create_batch": {body: managed.body, want: pending("")},
 }
 
 // openAIExamples are the calls in OpenAI's form, by operation. Money in
@@ -136,16 +137,18 @@ func openAIExamples(name string, row provider.Endpoint) map[string]example {
 			stream:     `{"model":"gpt-image-1","prompt":"a red fox","stream":true,"partial_images":1}`,
 			wantStream: billed("gpt-image-1", 3, 100, "0.004015"),
 		},
-		"create_batch": {body: managed.body, want: unpriced("")},
+		"create_batch": {body: managed.body, want: pending("")},
 		"create_assistant": {
 			asked: "gpt-4o-mini", body: `{"model":"gpt-4o-mini","name":"n"}`, want: free("gpt-4o-mini"),
 		},
 	}
 	run := example{
-		body: `{"assistant_id":"a","tool_outputs":[]}`, want: unpriced("gpt-4o-mini"),
+		body: `{"assistant_id":"a","tool_outputs":[]}`, want: pending("gpt-4o-mini"),
 		stream: `{"assistant_id":"a","tool_outputs":[],"stream":true}`, wantStream: billed("gpt-4o-mini", 10, 5, "0.0000045"),
 	}
-	all["create_run"], all["create_thread_and_run"], all["submit_tool_outputs"] = run, run, run
+	all["create_run"], all["create_thread_and_run"] = run, run
+	run.wantStream = pending("gpt-4o-mini") // the run was billed, or is, by the call that began it
+	all["submit_tool_outputs"] = run
 	part := example{want: free("")}
 	part.body, part.contentType = form("data", []byte("\x00\x01"))
 	all["create_upload_part"] = part

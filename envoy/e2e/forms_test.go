@@ -110,10 +110,10 @@ func TestWhatCannotBeBounded(t *testing.T) {
 	narrow := e.newKey(testenv.Object{"allowedModels": []string{"gpt-4o-mini"}})
 	const responses = "/api/providers/openai/v1/responses"
 	for name, c := range map[string]struct{ path, body, price string }{
-		"batch":            {"/api/providers/openai/v1/batches", managed.body, "unpriced"},
-		"anthropic batch":  {messages + "/batches", managed.body, "unpriced"},
-		"run":              {"/api/providers/openai/v1/threads/t/runs", `{"assistant_id":"a"}`, "unpriced"},
-		"background":       {responses, `{"model":"gpt-4o-mini","input":"x","background":true}`, "unpriced"},
+		"batch":            {"/api/providers/openai/v1/batches", managed.body, "pending"},
+		"anthropic batch":  {messages + "/batches", managed.body, "pending"},
+		"run":              {"/api/providers/openai/v1/threads/t/runs", `{"assistant_id":"a"}`, "pending"},
+		"background":       {responses, `{"model":"gpt-4o-mini","input":"x","background":true}`, "pending"},
 		"a hosted tool":    {responses, `{"model":"gpt-4o-mini","input":"x","tools":[{"type":"function","name":"f"},{"type":"web_search"}]}`, "priced"},
 		"an unnamed model": {responses, `{"prompt":{"id":"p"},"input":"x","background":true}`, ""},
 	} {
