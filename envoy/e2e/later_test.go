@@ -78,9 +78,14 @@ func (e *env) chargesOf(k testenv.Key, id string) (charges []testenv.Event, ok b
 }
 
 // quiet waits until no job is pending, as an operator's metrics show.
-func (e *env) quiet(t *testing.T) {
+func (e *env) quiet(t *testing.T, k testenv.Key) {
 	t.Helper()
 	testenv.Eventually(t, waitForEvents, "no job is pending", func() bool {
+		for _, ev := range e.Events(url.Values{"keyIds": {k.ID}}) {
+			if ev.PriceStatus == "pending" {
+				return false
+			}
+		}
 		resp, err := e.client.Get("http://" + e.Metrics + "/metrics")
 		if err != nil {
 			return false
@@ -94,8 +99,14 @@ func (e *env) quiet(t *testing.T) {
 // TestChargedLater: a client starts one of each kind of work and never asks for
 // it. The gateway is killed while all of it goes on, asks itself, and charges
 // each once, to the nano-dollar.
-func TestChargedLater(t *testing.T) {
-	e := newEnv(t, collecting)
+func TestChargedLater(t *testing.T) { chargedLater(t, collecting) }
+
+func TestChargedLaterOnPostgreSQL(t *testing.T) {
+	chargedLater(t, testenv.Options{Env: append(database(t), collecting.Env...)})
+}
+
+func chargedLater(t *testing.T, o testenv.Options) {
+	e := newEnv(t, o)
 	e.secrets = append(e.secrets, fakeprovider.AzureKey)
 	azure := e.azureSetting(testenv.Object{"apiVersion": "2024-10-21"}, nil)
 	k := e.CreateKey([]string{e.openAI, e.anthropic, azure}, testenv.Object{"costLimitInUsd": 5, "allowUnbounded": true})
@@ -151,7 +162,7 @@ func TestChargedLater(t *testing.T) {
 // chargedInAll compares the key's spend and its charges with what was worked out.
 func (e *env) chargedInAll(t *testing.T, k testenv.Key, want, sum int64, charges int) {
 	t.Helper()
-	e.quiet(t)
+	e.quiet(t, k)
 	if want != sum {
 		t.Errorf("the calls cost %d, worked out were %d", sum, want)
 	}
@@ -228,12 +239,33 @@ func (e *env) submitOutputs(t *testing.T, k testenv.Key) {
 func TestALimitKnowsWhatIsChargedLater(t *testing.T) {
 	e := newEnv(t, collecting)
 	k := e.newKey(testenv.Object{"costLimitInUsd": dollars(3900), "allowUnbounded": true})
+	e.spendInTheBackground(t, k)
+}
+
+// TestALimitInRedisKnowsWhatIsChargedLater: with roles apart, and two control
+// planes that both ask, the limit is told once.
+func TestALimitInRedisKnowsWhatIsChargedLater(t *testing.T) {
+	r := newRolesOnRedis(t, 2)
+	e := r.at(r.startProcessor(r.planes[0]))
+	k := r.CreateKey([]string{r.setting}, testenv.Object{"costLimitInUsd": dollars(3900), "allowUnbounded": true})
+	e.spendInTheBackground(t, k)
+	if out := e.verifyLedger(t); !strings.Contains(out, "1 accounts") {
+		t.Errorf("bricks ledger verify: %s", out)
+	}
+}
+
+// spendInTheBackground spends all that a key has, 3900 nano-dollars.
+func (e *env) spendInTheBackground(t *testing.T, k testenv.Key) {
+	t.Helper()
 	a := e.post(t, "/api/providers/openai/v1/responses", backgroundCall, append(bearer(k), "X-Fake-Looks", "3")...)
 	if a.status != http.StatusOK {
 		t.Fatalf("got %v", a)
 	}
 	testenv.Eventually(t, waitForEvents, "it is charged", func() bool {
-		_, ok := e.chargesOf(k, a.eventID())
+		charges, ok := e.chargesOf(k, a.eventID())
+		if ok && len(charges) != 1 {
+			t.Errorf("charged by %+v", charges)
+		}
 		return ok
 	})
 	testenv.Eventually(t, waitForEvents, "the limit knows", func() bool { return nanoOf(t, e.standing(t, k).CostInUSD) == 3900 })

@@ -95,7 +95,7 @@ func (r *roles) startPlane() *testenv.Gateway {
 		address = "unix:" + filepath.Join(dir, "control.sock")
 	}
 	return testenv.Start(r.t, testenv.Options{
-		Role: "controlplane", Env: r.variables, AllowUpstream: []string{r.fake.Address()},
+		Role: "controlplane", Env: slices.Concat(r.variables, r.counters, collecting.Env), AllowUpstream: []string{r.fake.Address()},
 		Args: append(r.tls("controlplane", controlID),
 			"--control-address", address, "--proxy-address", testenv.FreeAddress(r.t),
 			"--control-allow", "processor="+processorID, "--control-allow", "envoy="+processorID, "--control-allow", "admin="+adminID),
