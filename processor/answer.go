@@ -28,11 +28,11 @@ type answer struct {
 	withheld     bool   // answered by us in its place
 	reading      provider.Reading
 	started      provider.Started // by a call that is billed later
-	events       int64   // stream events with data
-	written      written // what the model wrote in a stream
-	marked       bool    // the stream's own end marker passed
-	failed       bool    // an error event passed; looked for on routes only
-	ended        bool    // Envoy said end of stream
+	events       int64            // stream events with data
+	written      written          // what the model wrote in a stream
+	marked       bool             // the stream's own end marker passed
+	failed       bool             // an error event passed; looked for on routes only
+	ended        bool             // Envoy said end of stream
 	firstEvent   time.Duration
 	droppedAtCR  bool // the last event was taken out, up to a CR whose LF may follow
 	scrub        scrubber
