@@ -27,17 +27,18 @@ type answer struct {
 	truncated    bool   // body is its end only
 	withheld     bool   // answered by us in its place
 	reading      provider.Reading
-	started      provider.Started // by a call that is billed later
-	events       int64            // stream events with data
-	written      written          // what the model wrote in a stream
-	marked       bool             // the stream's own end marker passed
-	failed       bool             // an error event passed; looked for on routes only
-	ended        bool             // Envoy said end of stream
+	events       int64   // stream events with data
+	written      written // what the model wrote in a stream
+	marked       bool    // the stream's own end marker passed
+	failed       bool    // an error event passed; looked for on routes only
+	ended        bool    // Envoy said end of stream
 	firstEvent   time.Duration
 	droppedAtCR  bool // the last event was taken out, up to a CR whose LF may follow
 	scrub        scrubber
 	scrubEscaped scrubber // of the credential's spelling in a query
 	stored       []byte
+
+	started provider.Started // by a call that is billed later
 }
 
 // maxAnswer bounds what is kept of an answer to read its usage from. Of a longer
