@@ -11,8 +11,8 @@ import (
 	"github.com/bricks-gateway/bricks/internal/provider"
 )
 
-// share is the part of a job that one event charges: a model's requests at the
-// prices of one size.
+// share is the part of a job that one event charges: a model's requests, in a
+// batch those at the prices of one size.
 type share struct {
 	model string
 	size  int64
@@ -83,8 +83,10 @@ func (b *bill) addSized(r *provider.Reading, large int64) {
 	model := r.Model[:min(len(r.Model), maxModelName)]
 	found, ok := b.find(model)
 	part := share{model: model}
-	if ok {
-		part.size = found.Size(large, pricing.Terms{Batch: b.job.Batch, Tier: r.ServiceTier})
+	if ok && b.job.Batch {
+		// Of a batch only one event tells. Prices may have changed when another
+		// event of the same run is billed: its charge must be the same one.
+		part.size = found.Size(large, pricing.Terms{Batch: true})
 	}
 	s := b.sums[part]
 	if s == nil {

@@ -102,17 +102,20 @@ func NewCollector(o CollectorOptions) (*Collector, error) {
 // Run collects until ctx ends.
 func (c *Collector) Run(ctx context.Context) error {
 	defer c.running.Wait()
-	tick := time.NewTicker(c.o.Interval)
-	defer tick.Stop()
+	next := time.NewTimer(0)
+	defer next.Stop()
 	for {
-		if err := c.round(ctx); err != nil && ctx.Err() == nil {
-			c.o.Logger.Error("pending events not read, trying again", slog.Any("error", err))
-		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-next.C:
 		}
+		start := time.Now()
+		if err := c.round(ctx); err != nil && ctx.Err() == nil {
+			c.o.Logger.Error("pending events not read, trying again", slog.Any("error", err))
+		}
+		// Very many may be pending: reading them takes a tenth of the time at most.
+		next.Reset(max(c.o.Interval, 10*time.Since(start)))
 	}
 }
 

@@ -288,10 +288,10 @@ func TestGivingUp(t *testing.T) {
 func TestTwoCollectorsChargeOnce(t *testing.T) {
 	j := newJobs(t)
 	other := j.collector()
-	setting := j.setting("openai", nil)
+	settings := []string{j.setting("openai", nil), j.setting("openai", nil)} // of one account: a key may use them in turn
 	for i := range 20 {
 		job := fmt.Sprintf("/v1/threads/t/runs/run-%d", i/2) // two events of each run
-		j.pending(setting, "openai", job)
+		j.pending(settings[i%2], "openai", job)
 		j.answer(job, `{"status":"completed","model":"gpt-4o-mini","usage":{"prompt_tokens":10,"completion_tokens":5}}`)
 	}
 	j.at(time.Minute)

@@ -5,6 +5,9 @@
 // of the store to a later one, in the order that keeps requests working: new
 // clusters first, then the settings that lead to them, then the removal of what
 // nobody uses any more.
+//
+// Beside it a Collector asks providers, by the same rules for where settings may
+// lead, what work has cost that went on after the answer to its request.
 package controlplane
 
 import (

@@ -80,7 +80,7 @@ func newSystem(c config, role string, withEnvoy bool, logger *slog.Logger) *syst
 
 // runGateway starts every part, says that it is ready, and waits for ctx. The
 // parts stop in the opposite order: not ready, drain, Envoy, admin API,
-// processor, config stream, control plane, events, store.
+// processor, collector, config stream, control plane, events, store.
 func runGateway(ctx context.Context, c config, withEnvoy bool, logger *slog.Logger, stdout, stderr io.Writer) error {
 	s := newSystem(c, "", withEnvoy, logger)
 	return s.run(ctx, stdout, stderr,

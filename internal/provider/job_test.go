@@ -55,6 +55,35 @@ func TestJobTarget(t *testing.T) {
 	}
 }
 
+// FuzzJob: whatever a provider answers, a job's target is a row of its table.
+func FuzzJob(f *testing.F) {
+	f.Add("/v1/threads/runs", "api-version=2024-10-21", `{"id":"run_1","thread_id":"t"}`)
+	f.Add("/openai/batches", "api-version=../..&api-version=1", `{"id":"a/../b"}`)
+	f.Add("/v1/responses", "", `{"id":"\u002e\u002e","status":"completed","usage":{"input_tokens":-1}}`)
+	f.Add("/v1/messages/batches", "a=b", `{"id":"b","processing_status":"ended","result":{"type":"succeeded","message":[]}}`)
+	f.Fuzz(func(t *testing.T, path, query, answer string) {
+		for _, name := range provider.Names() {
+			m, _ := provider.Find("POST", provider.PathPrefix+name+path)
+			if m.Endpoint == nil {
+				continue
+			}
+			target, ok := m.JobTarget(provider.ReadStarted([]byte(answer)), query)
+			if !ok {
+				continue
+			}
+			j, known := provider.FindJob(name, target)
+			if !known || target[0] != '/' || strings.Contains(target, "/.") || strings.Count(target, "?") > 1 || strings.ContainsAny(target, "%#@\\ \"") {
+				t.Errorf("%s %s?%s answered %q: job %q, known %v", name, path, query, answer, target, known)
+			}
+			results := j.Read([]byte(answer)).Results
+			if results != "" && results[0] != '/' {
+				t.Errorf("results at %q", results)
+			}
+			j.ReadResult([]byte(answer))
+		}
+	})
+}
+
 func TestReadStartedEvent(t *testing.T) {
 	for data, want := range map[string]provider.Started{
 		`{"type":"response.created","response":{"id":"resp_1","status":"queued"}}`:         {ID: "resp_1"},
