@@ -28,7 +28,7 @@ type eventSearch struct {
 	KeyIDs      optional[[]string] `json:"keyIds,omitzero" maxItems:"1000" doc:"Only events of these keys."`
 	Tags        optional[[]string] `json:"tags,omitzero" maxItems:"100" doc:"Only events whose key carried all of these tags."`
 	PolicyIDs   optional[[]string] `json:"policyIds,omitzero" maxItems:"1000" doc:"Only events of these policies."`
-	Actions     optional[[]string] `json:"actions,omitzero" maxItems:"5" enum:"allowed,redacted,blocked,retried,charged" doc:"Only events of these actions: what a policy did, retried for an attempt of a route that failed but was billed, or charged for what an earlier request has cost at last."`
+	Actions     optional[[]string] `json:"actions,omitzero" maxItems:"6" enum:"allowed,redacted,blocked,cached,retried,charged" doc:"Only events of these actions: what a policy did, cached for an answer that the route had kept, retried for an attempt of a route that failed but was billed, or charged for what an earlier request has cost at last."`
 	Start       int64              `json:"start" minimum:"0" maximum:"253402300799" doc:"From this Unix second on."`
 	End         int64              `json:"end" minimum:"0" maximum:"253402300799" doc:"Before this Unix second."`
 	Limit       optional[int64]    `json:"limit,omitzero" minimum:"0" maximum:"1000" doc:"Most events in the answer; 0 or absent: 1000."`

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -90,6 +91,9 @@ func cacheHit(t *testing.T, e *faultEnv) {
 		if free.Cost != "0" || free.Action != "cached" || free.PriceStatus != "free" || free.Status != 200 || free.InputTokens != 0 || free.OutputTokens != 0 ||
 			free.Model != paid.Model || free.Provider != "openai" || free.RouteID != paid.RouteID || free.Attempts != 0 || free.Path != "/api/routes/hit" {
 			t.Errorf("hit's event %+v", free)
+		}
+		if found := e.Events(url.Values{"keyIds": {key.ID}, "actions": {"cached"}}); len(found) != i+1 || found[0].ID != free.ID {
+			t.Errorf("events with the action cached: %+v", found)
 		}
 		if !bytes.Equal(free.Response, second.body) {
 			t.Errorf("kept with the event: %q", free.Response)

@@ -104,7 +104,7 @@ type Event struct {
 	UserID        string
 	CorrelationID string
 	Metadata      string // JSON object or empty
-	Action        string // allowed, redacted, blocked, retried, charged
+	Action        string // allowed, redacted, blocked, cached, retried, charged
 	PolicyID      string
 	RouteID       string
 	RefusalCode   string // why the gateway refused; empty when it did not
