@@ -100,6 +100,9 @@ func (x *exchange) admit(endOfStream bool) *refusal {
 	if r := x.checkContent(endOfStream); r != nil || x.readsBody(endOfStream) {
 		return r
 	}
+	if r := x.checkDiscard(); r != nil {
+		return r
+	}
 	return x.checkUser() // no body will name one
 }
 

@@ -1,7 +1,10 @@
 package processor
 
 import (
+	"context"
+	"net/http"
 	"strings"
+	"time"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/provider"
@@ -15,6 +18,27 @@ const submitToolOutputs = "submit_tool_outputs"
 // to every call that goes on with it: only the run itself can be charged once.
 func (x *exchange) billsLater() bool {
 	return x.unbounded() && (!x.answer.reading.HasCost || x.match.Endpoint.Operation == submitToolOutputs)
+}
+
+// lookupTimeout bounds the search for what a deletion would make free.
+const lookupTimeout = 3 * time.Second
+
+// checkDiscard refuses to have work forgotten at its provider that is yet to be
+// charged: nobody could say afterwards what it cost.
+func (x *exchange) checkDiscard() *refusal {
+	if x.custom != nil || x.s.o.Jobs == nil || !x.match.Discards() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(x.ctx, lookupTimeout)
+	defer cancel()
+	pending, err := x.s.o.Jobs.PendingJob(ctx, x.match.Provider.Name, x.match.Path)
+	switch {
+	case err != nil:
+		return unavailable("the gateway cannot say whether this has been charged")
+	case pending:
+		return &refusal{http.StatusConflict, "not_charged_yet", "the gateway has not charged this yet: once it has ended, try again in some seconds", "", 2 * time.Second, nil}
+	}
+	return nil
 }
 
 // deferPrice leaves the price to whoever asks the provider later. Without the

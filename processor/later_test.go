@@ -1,6 +1,8 @@
 package processor_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"testing"
 
@@ -57,6 +59,42 @@ func TestWhatIsBilledLaterIsPending(t *testing.T) {
 		e := w.finals[0]
 		if e.Job != tt.job || e.PriceStatus != tt.want || e.Cost != tt.cost || tt.want == gateway.Pending && e.Usage != (gateway.Usage{}) {
 			t.Errorf("%s: job %q, %s, cost %d, usage %+v; want %q, %s, %d", tt.name, e.Job, e.PriceStatus, e.Cost, e.Usage, tt.job, tt.want, tt.cost)
+		}
+	}
+}
+
+// jobs are those that are pending, by provider and path.
+type jobs struct {
+	pending map[string]bool
+	err     error
+}
+
+func (j jobs) PendingJob(_ context.Context, provider, path string) (bool, error) {
+	return j.pending[provider+path], j.err
+}
+
+// TestNothingIsDiscardedThatIsToBeCharged: it is not forwarded, and neither is
+// what nobody can say.
+func TestNothingIsDiscardedThatIsToBeCharged(t *testing.T) {
+	known := map[string]bool{"openai/v1/responses/resp_1": true, "openai/v1/threads/t_1": true}
+	for _, tt := range []struct {
+		method, path string
+		err          error
+		status       int // 0: forwarded
+	}{
+		{"DELETE", "responses/resp_1", nil, 409},
+		{"DELETE", "threads/t_1", nil, 409},
+		{"DELETE", "responses/resp_2", nil, 0},
+		{"DELETE", "responses/resp_2", errors.New("away"), 503},
+		{"GET", "responses/resp_1", errors.New("not asked"), 0},
+		{"DELETE", "files/file_1", errors.New("not asked"), 0},
+	} {
+		w := newWorld()
+		w.jobs = jobs{known, tt.err}
+		answers, _ := process(w, io.EOF, requestHeaders(true, ":method", tt.method, ":path", "/api/providers/openai/v1/"+tt.path, "authorization", "Bearer "+bricksKey))
+		status := int(answers[0].GetImmediateResponse().GetStatus().GetCode())
+		if status != tt.status || holds(answers) != (tt.status == 0) {
+			t.Errorf("%s %s: %d, want %d", tt.method, tt.path, status, tt.status)
 		}
 	}
 }

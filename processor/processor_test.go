@@ -35,6 +35,7 @@ type world struct {
 	intentErr error
 	users     map[string][]*gateway.User // by name
 	userErr   error
+	jobs      processor.Jobs
 
 	mu      sync.Mutex
 	intents []gateway.Event
@@ -210,7 +211,7 @@ func responseBody(end bool, body string) *extprocv3.ProcessingRequest {
 
 func process(w *world, end error, messages ...*extprocv3.ProcessingRequest) ([]*extprocv3.ProcessingResponse, error) {
 	s := processor.New(processor.Options{
-		Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler),
+		Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler), Jobs: w.jobs,
 	})
 	e := &envoy{messages: messages, end: end}
 	err := s.Process(e)

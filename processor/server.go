@@ -49,6 +49,13 @@ type Spool interface {
 	Final(*gateway.Event) error
 }
 
+// Jobs knows the work of providers whose cost is not known yet.
+type Jobs interface {
+	// PendingJob reports whether the state of some stands at the path of the
+	// provider, or below it.
+	PendingJob(ctx context.Context, provider, path string) (bool, error)
+}
+
 // Options configures a Server. Config, Spool, Limiter, Prices and Logger are required.
 type Options struct {
 	Config  Config
@@ -62,6 +69,8 @@ type Options struct {
 	DefaultUser gateway.Limits
 	// Strict: bodies are never stored, whatever a key says.
 	Strict bool
+	// Jobs says what is yet to be charged; nil: nothing is.
+	Jobs Jobs
 	// Cache keeps answers of routes that ask for it; nil: none do.
 	Cache cache.Store
 	// MaxCached is the largest answer that is kept, in bytes; 1 MiB if 0.

@@ -16,10 +16,14 @@ type ledger struct {
 	spender
 }
 
-// spender sums what the account's events in [start, end) cost that are in the
-// store: the store itself, or a control plane that has it.
+// spender knows the events that are in the store: the store itself, or a control
+// plane that has it.
 type spender interface {
+	// Spend sums what the account's events in [start, end) cost.
 	Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error)
+	// PendingJob reports whether work is yet to be charged whose state stands at
+	// the path of the provider, or below it.
+	PendingJob(ctx context.Context, provider, path string) (bool, error)
 }
 
 var _ limit.Ledger = ledger{}
@@ -30,4 +34,12 @@ func (l ledger) Flush(ctx context.Context) error {
 		return nil
 	}
 	return l.spool.Flush(ctx)
+}
+
+// PendingJob looks among all events handed in so far.
+func (l ledger) PendingJob(ctx context.Context, provider, path string) (bool, error) {
+	if err := l.Flush(ctx); err != nil {
+		return false, err
+	}
+	return l.spender.PendingJob(ctx, provider, path)
 }

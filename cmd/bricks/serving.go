@@ -144,6 +144,7 @@ func (s *system) startProcessor(ctx context.Context) error {
 		Strict:     s.config.Privacy == "strict",
 		Timeout:    s.config.ProxyTimeout,
 		MaxBody:    maxBody,
+		Jobs:       ledger{s.spool, s.spend},
 		Cache:      answers,
 		MaxCached:  int(s.config.Cache.AnswerBytes),
 

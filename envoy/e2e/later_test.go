@@ -274,3 +274,51 @@ func (e *env) spendInTheBackground(t *testing.T, k testenv.Key) {
 		t.Errorf("a request behind the limit: got %v", a)
 	}
 }
+
+// TestNothingIsDeletedBeforeItIsCharged: a client that asks for its answer itself
+// and then has it deleted pays for it all the same.
+func TestNothingIsDeletedBeforeItIsCharged(t *testing.T) {
+	e := newEnv(t, collecting)
+	for _, c := range []struct{ path, body, remove string }{
+		{"/api/providers/openai/v1/responses", backgroundCall, "/api/providers/openai/v1/responses/"},
+		{"/api/providers/openai/v1/threads/t/runs", `{"assistant_id":"a"}`, "/api/providers/openai/v1/threads/t"},
+	} {
+		key := e.newKey(nil)
+		started := e.post(t, c.path, c.body, append(bearer(key), "X-Fake-Looks", working)...)
+		var made struct{ ID string }
+		if err := json.Unmarshal(started.body, &made); err != nil || started.status != 200 {
+			t.Fatalf("got %v, %v", started, err)
+		}
+		remove := c.remove
+		if strings.HasSuffix(remove, "/") {
+			remove += made.ID
+		}
+		deletions := func() (n int) {
+			for _, r := range e.fake.Requests() {
+				if r.Method == http.MethodDelete {
+					n++
+				}
+			}
+			return n
+		}
+		before := deletions()
+		refused := e.send(t, http.MethodDelete, remove, "", bearer(key)...)
+		if code := decodeError(t, refused).Error.Code; refused.status != http.StatusConflict || *code != "not_charged_yet" || refused.header.Get("Retry-After") == "" || deletions() != before {
+			t.Errorf("%s while it works: %v", remove, refused)
+		}
+		e.fake.Finish()
+		testenv.Eventually(t, waitForEvents, "it is charged, and may be deleted", func() bool {
+			a := e.send(t, http.MethodDelete, remove, "", bearer(key)...)
+			if a.status == http.StatusConflict {
+				return false
+			}
+			if charges, ok := e.chargesOf(key, started.eventID()); !ok || len(charges) != 1 || charges[0].Cost == "0" {
+				t.Errorf("%s was deleted with %v, charged %+v", remove, a, charges)
+			}
+			return true
+		})
+		if deletions() != before+1 {
+			t.Errorf("%s: the provider saw %d deletions", remove, deletions()-before)
+		}
+	}
+}

@@ -49,6 +49,16 @@ func (c *Client) Spend(ctx context.Context, account gateway.AccountID, start, en
 	return gateway.NanoUSD(r.Cost), nil
 }
 
+// PendingJob reports whether work is yet to be charged whose state stands at the
+// path of the provider, or below it.
+func (c *Client) PendingJob(ctx context.Context, provider, path string) (bool, error) {
+	r, err := c.remote.PendingJob(ctx, &ledgerv1.PendingJobRequest{Provider: provider, Path: path})
+	if err != nil {
+		return false, explain("look for a pending job", err)
+	}
+	return r.Pending, nil
+}
+
 func explain(doing string, err error) error {
 	if err == nil {
 		return nil

@@ -38,6 +38,10 @@ func (m *memory) Spend(_ context.Context, account gateway.AccountID, start, end 
 	return 42, m.err
 }
 
+func (m *memory) PendingJob(_ context.Context, provider, path string) (bool, error) {
+	return provider == "openai" && path == "/v1/responses/a", m.err
+}
+
 func connect(t *testing.T, m *memory) *ledger.Client {
 	t.Helper()
 	l, g := bufconn.Listen(1<<20), grpc.NewServer(grpc.MaxRecvMsgSize(72<<20))
@@ -91,6 +95,20 @@ func TestSpendAsksForTheAccountAndTheTime(t *testing.T) {
 	// The beginning of Unix time is a time.
 	if _, err := c.Spend(t.Context(), gateway.KeyAccount("k"), time.Time{}, time.UnixMicro(0)); err != nil || m.end.IsZero() || !m.start.IsZero() {
 		t.Errorf("the store was asked from %v to %v, %v", m.start, m.end, err)
+	}
+}
+
+func TestPendingJobAsksForTheProviderAndThePath(t *testing.T) {
+	m := &memory{}
+	c := connect(t, m)
+	for provider, want := range map[string]bool{"openai": true, "azure": false} {
+		if got, err := c.PendingJob(t.Context(), provider, "/v1/responses/a"); err != nil || got != want {
+			t.Errorf("%s: %v, %v", provider, got, err)
+		}
+	}
+	m.err = errors.New("away")
+	if got, err := c.PendingJob(t.Context(), "azure", "/v1/responses/a"); err == nil {
+		t.Errorf("got %v and no error", got)
 	}
 }
 

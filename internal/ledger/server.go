@@ -19,6 +19,7 @@ import (
 type Store interface {
 	WriteEvents(ctx context.Context, events []*gateway.Event) error
 	Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error)
+	PendingJob(ctx context.Context, provider, path string) (bool, error)
 }
 
 // maxEvents bounds one batch; a spool sends 500 at most.
@@ -65,6 +66,15 @@ func (s *Server) Spend(ctx context.Context, r *ledgerv1.SpendRequest) (*ledgerv1
 		return nil, s.refuse("sum spend", err)
 	}
 	return &ledgerv1.SpendResponse{Cost: int64(sum)}, nil
+}
+
+// PendingJob looks for work that is yet to be charged.
+func (s *Server) PendingJob(ctx context.Context, r *ledgerv1.PendingJobRequest) (*ledgerv1.PendingJobResponse, error) {
+	pending, err := s.store.PendingJob(ctx, r.Provider, r.Path)
+	if err != nil {
+		return nil, s.refuse("look for a pending job", err)
+	}
+	return &ledgerv1.PendingJobResponse{Pending: pending}, nil
 }
 
 // refuse maps the store's errors; what is not meant for others stays in the log.

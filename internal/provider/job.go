@@ -2,6 +2,7 @@ package provider
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
@@ -71,6 +72,12 @@ func (m Match) JobTarget(s Started, query string) (target string, ok bool) {
 		return "", false
 	}
 	return path, true
+}
+
+// Discards reports whether the call m makes its provider forget work that may
+// not have been charged yet.
+func (m Match) Discards() bool {
+	return slices.Contains([]string{"delete_response", "delete_thread", "delete_batch"}, m.Endpoint.Operation)
 }
 
 const versionParameter = "api-version"

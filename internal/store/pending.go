@@ -33,6 +33,23 @@ func (s *Store) PendingEvents(ctx context.Context, after EventCursor, limit int)
 	return page, next, err
 }
 
+// PendingJob reports whether an event is pending whose job stands at the path of
+// the provider, or below it.
+func (s *Store) PendingJob(ctx context.Context, provider, path string) (pending bool, err error) {
+	where := conditions{dialect: s.dialect}
+	where.add("price_status = 'pending'")
+	where.add("provider = ?", text(provider))
+	query, below := text(path+"?"), text(path+"/")
+	where.add("(job = ? OR substr(job, 1, ?) = ? OR substr(job, 1, ?) = ?)", text(path), len(query), query, len(below), below)
+	err = s.view(ctx, "look for a pending job", func(ctx context.Context, q querier) error {
+		var n int64
+		err := q.queryRow(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM events"+where.where()+" LIMIT 1) AS one", where.args...).Scan(&n)
+		pending = n > 0
+		return err
+	})
+	return pending, err
+}
+
 // Charge says what becomes of a pending event.
 type Charge struct {
 	EventID string // of the pending event

@@ -117,6 +117,31 @@ func chargeOnce(t *testing.T, s *store.Store) {
 	spentBy(t, s, gateway.KeyAccount("k"), time.Time{}, time.Time{}, 95)
 }
 
+func pendingJob(t *testing.T, s *store.Store) {
+	events := []*gateway.Event{pending("a", at(0)), pending("b", at(1)), pending("c", at(2))}
+	events[0].Job, events[0].Provider = "/openai/responses/resp_1?api-version=2025-01-01", "azure"
+	events[1].Job, events[1].Provider = "/v1/threads/t_1/runs/run_1", "openai"
+	events[2].Job, events[2].Provider = "/v1/responses/resp_9", "openai"
+	must(t, s.WriteEvents(t.Context(), events))
+	expect := func(provider, path string, want bool) {
+		t.Helper()
+		if got, err := s.PendingJob(t.Context(), provider, path); err != nil || got != want {
+			t.Errorf("%s %s: %v, %v; want %v", provider, path, got, err, want)
+		}
+	}
+	expect("azure", "/openai/responses/resp_1", true)
+	expect("openai", "/openai/responses/resp_1", false)
+	expect("openai", "/v1/threads/t_1", true)
+	expect("openai", "/v1/threads/t_", false)
+	expect("openai", "/v1/threads/tx1", false)
+	expect("openai", "/v1/responses/resp_9", true)
+	expect("openai", "/v1/responses/resp_", false)
+	_, _, err := s.ChargeEvent(t.Context(), store.Charge{EventID: "c", Status: gateway.Free})
+	must(t, err)
+	expect("openai", "/v1/responses/resp_9", false)
+	expect("openai", "/v1/threads/t_1", true)
+}
+
 func chargeTwins(t *testing.T, s *store.Store) {
 	first, second := pending("first", at(0)), pending("second", at(1))
 	must(t, s.WriteEvents(t.Context(), []*gateway.Event{first, second}))

@@ -78,6 +78,7 @@ func Run(t *testing.T, newStore func(t testing.TB) *store.Store) {
 		{"events are priced again, page by page, and a difference is booked once", rerate},
 		{"concurrent corrections book a difference once", rerateConcurrent},
 		{"pending events are read oldest first, page by page", pendingPages},
+		{"a job is pending under its path until it is charged", pendingJob},
 		{"a pending event is charged once, to its key and accounts", chargeOnce},
 		{"two events of the same work are charged once", chargeTwins},
 		{"concurrent charges of the same work are new for one caller", chargeConcurrent},

@@ -212,6 +212,103 @@ func (x *SpendResponse) GetCost() int64 {
 	return 0
 }
 
+type PendingJobRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Provider string                 `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	// Below the provider setting's origin and prefix, without a query.
+	Path          string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PendingJobRequest) Reset() {
+	*x = PendingJobRequest{}
+	mi := &file_proto_ledger_v1_ledger_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PendingJobRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PendingJobRequest) ProtoMessage() {}
+
+func (x *PendingJobRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_ledger_v1_ledger_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PendingJobRequest.ProtoReflect.Descriptor instead.
+func (*PendingJobRequest) Descriptor() ([]byte, []int) {
+	return file_proto_ledger_v1_ledger_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *PendingJobRequest) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *PendingJobRequest) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+type PendingJobResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Pending       bool                   `protobuf:"varint,1,opt,name=pending,proto3" json:"pending,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PendingJobResponse) Reset() {
+	*x = PendingJobResponse{}
+	mi := &file_proto_ledger_v1_ledger_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PendingJobResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PendingJobResponse) ProtoMessage() {}
+
+func (x *PendingJobResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_ledger_v1_ledger_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PendingJobResponse.ProtoReflect.Descriptor instead.
+func (*PendingJobResponse) Descriptor() ([]byte, []int) {
+	return file_proto_ledger_v1_ledger_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PendingJobResponse) GetPending() bool {
+	if x != nil {
+		return x.Pending
+	}
+	return false
+}
+
 var File_proto_ledger_v1_ledger_proto protoreflect.FileDescriptor
 
 const file_proto_ledger_v1_ledger_proto_rawDesc = "" +
@@ -227,10 +324,17 @@ const file_proto_ledger_v1_ledger_proto_rawDesc = "" +
 	"\t_start_usB\t\n" +
 	"\a_end_us\"#\n" +
 	"\rSpendResponse\x12\x12\n" +
-	"\x04cost\x18\x01 \x01(\x03R\x04cost2\xae\x01\n" +
+	"\x04cost\x18\x01 \x01(\x03R\x04cost\"C\n" +
+	"\x11PendingJobRequest\x12\x1a\n" +
+	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\".\n" +
+	"\x12PendingJobResponse\x12\x18\n" +
+	"\apending\x18\x01 \x01(\bR\apending2\x87\x02\n" +
 	"\x06Ledger\x12Z\n" +
 	"\vWriteEvents\x12$.bricks.ledger.v1.WriteEventsRequest\x1a%.bricks.ledger.v1.WriteEventsResponse\x12H\n" +
-	"\x05Spend\x12\x1e.bricks.ledger.v1.SpendRequest\x1a\x1f.bricks.ledger.v1.SpendResponseB;Z9github.com/bricks-gateway/bricks/proto/ledger/v1;ledgerv1b\x06proto3"
+	"\x05Spend\x12\x1e.bricks.ledger.v1.SpendRequest\x1a\x1f.bricks.ledger.v1.SpendResponse\x12W\n" +
+	"\n" +
+	"PendingJob\x12#.bricks.ledger.v1.PendingJobRequest\x1a$.bricks.ledger.v1.PendingJobResponseB;Z9github.com/bricks-gateway/bricks/proto/ledger/v1;ledgerv1b\x06proto3"
 
 var (
 	file_proto_ledger_v1_ledger_proto_rawDescOnce sync.Once
@@ -244,22 +348,26 @@ func file_proto_ledger_v1_ledger_proto_rawDescGZIP() []byte {
 	return file_proto_ledger_v1_ledger_proto_rawDescData
 }
 
-var file_proto_ledger_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_proto_ledger_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_proto_ledger_v1_ledger_proto_goTypes = []any{
 	(*WriteEventsRequest)(nil),  // 0: bricks.ledger.v1.WriteEventsRequest
 	(*WriteEventsResponse)(nil), // 1: bricks.ledger.v1.WriteEventsResponse
 	(*SpendRequest)(nil),        // 2: bricks.ledger.v1.SpendRequest
 	(*SpendResponse)(nil),       // 3: bricks.ledger.v1.SpendResponse
-	(*v1.Event)(nil),            // 4: bricks.event.v1.Event
+	(*PendingJobRequest)(nil),   // 4: bricks.ledger.v1.PendingJobRequest
+	(*PendingJobResponse)(nil),  // 5: bricks.ledger.v1.PendingJobResponse
+	(*v1.Event)(nil),            // 6: bricks.event.v1.Event
 }
 var file_proto_ledger_v1_ledger_proto_depIdxs = []int32{
-	4, // 0: bricks.ledger.v1.WriteEventsRequest.events:type_name -> bricks.event.v1.Event
+	6, // 0: bricks.ledger.v1.WriteEventsRequest.events:type_name -> bricks.event.v1.Event
 	0, // 1: bricks.ledger.v1.Ledger.WriteEvents:input_type -> bricks.ledger.v1.WriteEventsRequest
 	2, // 2: bricks.ledger.v1.Ledger.Spend:input_type -> bricks.ledger.v1.SpendRequest
-	1, // 3: bricks.ledger.v1.Ledger.WriteEvents:output_type -> bricks.ledger.v1.WriteEventsResponse
-	3, // 4: bricks.ledger.v1.Ledger.Spend:output_type -> bricks.ledger.v1.SpendResponse
-	3, // [3:5] is the sub-list for method output_type
-	1, // [1:3] is the sub-list for method input_type
+	4, // 3: bricks.ledger.v1.Ledger.PendingJob:input_type -> bricks.ledger.v1.PendingJobRequest
+	1, // 4: bricks.ledger.v1.Ledger.WriteEvents:output_type -> bricks.ledger.v1.WriteEventsResponse
+	3, // 5: bricks.ledger.v1.Ledger.Spend:output_type -> bricks.ledger.v1.SpendResponse
+	5, // 6: bricks.ledger.v1.Ledger.PendingJob:output_type -> bricks.ledger.v1.PendingJobResponse
+	4, // [4:7] is the sub-list for method output_type
+	1, // [1:4] is the sub-list for method input_type
 	1, // [1:1] is the sub-list for extension type_name
 	1, // [1:1] is the sub-list for extension extendee
 	0, // [0:1] is the sub-list for field type_name
@@ -277,7 +385,7 @@ func file_proto_ledger_v1_ledger_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_ledger_v1_ledger_proto_rawDesc), len(file_proto_ledger_v1_ledger_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	Ledger_WriteEvents_FullMethodName = "/bricks.ledger.v1.Ledger/WriteEvents"
 	Ledger_Spend_FullMethodName       = "/bricks.ledger.v1.Ledger/Spend"
+	Ledger_PendingJob_FullMethodName  = "/bricks.ledger.v1.Ledger/PendingJob"
 )
 
 // LedgerClient is the client API for Ledger service.
@@ -35,6 +36,9 @@ type LedgerClient interface {
 	WriteEvents(ctx context.Context, in *WriteEventsRequest, opts ...grpc.CallOption) (*WriteEventsResponse, error)
 	// Sums what the account's events in [start, end) cost.
 	Spend(ctx context.Context, in *SpendRequest, opts ...grpc.CallOption) (*SpendResponse, error)
+	// Says whether work is yet to be charged whose state stands at the path, or
+	// below it.
+	PendingJob(ctx context.Context, in *PendingJobRequest, opts ...grpc.CallOption) (*PendingJobResponse, error)
 }
 
 type ledgerClient struct {
@@ -65,6 +69,16 @@ func (c *ledgerClient) Spend(ctx context.Context, in *SpendRequest, opts ...grpc
 	return out, nil
 }
 
+func (c *ledgerClient) PendingJob(ctx context.Context, in *PendingJobRequest, opts ...grpc.CallOption) (*PendingJobResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PendingJobResponse)
+	err := c.cc.Invoke(ctx, Ledger_PendingJob_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // LedgerServer is the server API for Ledger service.
 // All implementations must embed UnimplementedLedgerServer
 // for forward compatibility.
@@ -74,6 +88,9 @@ type LedgerServer interface {
 	WriteEvents(context.Context, *WriteEventsRequest) (*WriteEventsResponse, error)
 	// Sums what the account's events in [start, end) cost.
 	Spend(context.Context, *SpendRequest) (*SpendResponse, error)
+	// Says whether work is yet to be charged whose state stands at the path, or
+	// below it.
+	PendingJob(context.Context, *PendingJobRequest) (*PendingJobResponse, error)
 	mustEmbedUnimplementedLedgerServer()
 }
 
@@ -89,6 +106,9 @@ func (UnimplementedLedgerServer) WriteEvents(context.Context, *WriteEventsReques
 }
 func (UnimplementedLedgerServer) Spend(context.Context, *SpendRequest) (*SpendResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Spend not implemented")
+}
+func (UnimplementedLedgerServer) PendingJob(context.Context, *PendingJobRequest) (*PendingJobResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PendingJob not implemented")
 }
 func (UnimplementedLedgerServer) mustEmbedUnimplementedLedgerServer() {}
 func (UnimplementedLedgerServer) testEmbeddedByValue()                {}
@@ -147,6 +167,24 @@ func _Ledger_Spend_Handler(srv interface{}, ctx context.Context, dec func(interf
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Ledger_PendingJob_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PendingJobRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServer).PendingJob(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Ledger_PendingJob_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServer).PendingJob(ctx, req.(*PendingJobRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Ledger_ServiceDesc is the grpc.ServiceDesc for Ledger service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -161,6 +199,10 @@ var Ledger_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Spend",
 			Handler:    _Ledger_Spend_Handler,
+		},
+		{
+			MethodName: "PendingJob",
+			Handler:    _Ledger_PendingJob_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
