@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/bricks-gateway/bricks/internal/cache"
+	rediscache "github.com/bricks-gateway/bricks/internal/cache/redis"
 )
 
 // cacheConfig bounds the answers that routes keep.
@@ -32,7 +33,7 @@ func (s *system) makeCache() (cache.Store, error) {
 		if err != nil {
 			return nil, err
 		}
-		r := cache.NewRedis(cache.RedisOptions{
+		r := rediscache.New(rediscache.Options{
 			Client: server.Client(), Timeout: s.config.Redis.CallTimeout, Limit: s.config.Cache.Bytes, Logger: s.logger,
 		})
 		s.onStopTry("close the cache", r.Close)

@@ -30,6 +30,9 @@ func NewKey(digest [32]byte) Key {
 	return Key{id: derive("id", digest), seal: derive("seal", digest)}
 }
 
+// Name is under which the answer is kept.
+func (k Key) Name() string { return string(k.id[:]) }
+
 func derive(purpose string, digest [32]byte) [32]byte {
 	return sha256.Sum256(append([]byte("bricks cache "+purpose+"\x00"), digest[:]...))
 }
@@ -57,4 +60,15 @@ type Store interface {
 // overhead is what an entry takes beside its body, in bytes.
 const overhead = 512
 
-func (e *Entry) size() int64 { return int64(len(e.Body)) + overhead }
+// Size is what the entry takes, in bytes.
+func (e *Entry) Size() int64 { return int64(len(e.Body)) + overhead }
+
+// Over reports whether a scope is known to be of the past. A version that is
+// newer than what was told is not: the telling is under way.
+func Over(live map[string]int64, s Scope) bool {
+	if live == nil {
+		return false
+	}
+	revision, ok := live[s.Route]
+	return !ok || s.Revision < revision
+}

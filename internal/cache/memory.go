@@ -54,7 +54,7 @@ func (m *Memory) Get(_ context.Context, s Scope, k Key) (*Entry, error) {
 func (m *Memory) Put(_ context.Context, s Scope, k Key, e *Entry, ttl time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if e.size() > m.limit || over(m.live, s) {
+	if e.Size() > m.limit || Over(m.live, s) {
 		return nil
 	}
 	if at, ok := m.scopes[s][k]; ok {
@@ -64,7 +64,7 @@ func (m *Memory) Put(_ context.Context, s Scope, k Key, e *Entry, ttl time.Durat
 		m.scopes[s] = map[Key]*list.Element{}
 	}
 	m.scopes[s][k] = m.recent.PushFront(&kept{scope: s, key: k, entry: e, expires: m.now().Add(ttl)})
-	m.size += e.size()
+	m.size += e.Size()
 	for m.size > m.limit {
 		m.drop(m.recent.Back())
 	}
@@ -77,7 +77,7 @@ func (m *Memory) Keep(live map[string]int64) {
 	defer m.mu.Unlock()
 	m.live = live
 	for s, keys := range m.scopes {
-		if over(live, s) {
+		if Over(live, s) {
 			for _, at := range keys {
 				m.drop(at)
 			}
@@ -95,20 +95,10 @@ func (m *Memory) Size() int64 {
 // drop needs m.mu.
 func (m *Memory) drop(at *list.Element) {
 	one := m.recent.Remove(at).(*kept)
-	m.size -= one.entry.size()
+	m.size -= one.entry.Size()
 	keys := m.scopes[one.scope]
 	delete(keys, one.key)
 	if len(keys) == 0 {
 		delete(m.scopes, one.scope)
 	}
-}
-
-// over reports whether a scope is known to be of the past. A version that is
-// newer than what was told is not: the telling is under way.
-func over(live map[string]int64, s Scope) bool {
-	if live == nil {
-		return false
-	}
-	revision, ok := live[s.Route]
-	return !ok || s.Revision < revision
 }

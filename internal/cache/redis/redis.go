@@ -1,10 +1,8 @@
-package cache
+// Package redis keeps answers in a Redis that several processors share.
+package redis
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/rand"
 	_ "embed"
 	"encoding/binary"
 	"encoding/json"
@@ -17,6 +15,8 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/bricks-gateway/bricks/internal/cache"
 )
 
 //go:embed put.lua
@@ -29,11 +29,11 @@ const pause = time.Second
 
 var errPaused = errors.New("cache: Redis failed just now and is not asked again yet")
 
-// Redis is a Store that several processors share. What it keeps is sealed with
-// AES-256-GCM under each entry's own key, which Redis does not have. Of a full
-// scope what ends first goes first.
-type Redis struct {
-	o      RedisOptions
+// Store is a cache.Store. What it keeps is sealed with AES-256-GCM under each
+// entry's own key, which Redis does not have. Of a full scope what ends first
+// goes first.
+type Store struct {
+	o      Options
 	paused atomic.Int64 // until, Unix nanoseconds
 
 	mu      sync.Mutex
@@ -41,27 +41,27 @@ type Redis struct {
 	forgets sync.WaitGroup
 }
 
-var _ Store = (*Redis)(nil)
+var _ cache.Store = (*Store)(nil)
 
-// RedisOptions configures a Redis. All are required.
-type RedisOptions struct {
+// Options configures a Store. All are required.
+type Options struct {
 	Client  goredis.UniversalClient // closed by Close
 	Timeout time.Duration           // of one call
 	Limit   int64                   // bytes of one scope
 	Logger  *slog.Logger
 }
 
-// NewRedis returns a store that asks o.Client.
-func NewRedis(o RedisOptions) *Redis { return &Redis{o: o} }
+// New returns a store that asks o.Client.
+func New(o Options) *Store { return &Store{o: o} }
 
 // Close waits for what is being forgotten.
-func (r *Redis) Close() error {
+func (r *Store) Close() error {
 	r.forgets.Wait()
 	return r.o.Client.Close()
 }
 
 // names of a scope's keys. The braces put them into one slot of a Cluster.
-func (s Scope) names() (entries, ends string) {
+func names(s cache.Scope) (entries, ends string) {
 	base := "bricks:cache:{" + s.Route + "/" + strconv.FormatInt(s.Revision, 10) + "}"
 	return base, base + ":ends"
 }
@@ -78,7 +78,7 @@ type record struct {
 
 const lengthBytes = 4 // of a record's length
 
-func pack(e *Entry, expires time.Time) ([]byte, error) {
+func pack(e *cache.Entry, expires time.Time) ([]byte, error) {
 	head, err := json.Marshal(record{
 		StoredAt: e.StoredAt.UnixMilli(), Expires: expires.UnixMilli(), ContentType: e.ContentType,
 		Provider: e.Provider, RequestModel: e.RequestModel, ResponseModel: e.ResponseModel,
@@ -91,7 +91,7 @@ func pack(e *Entry, expires time.Time) ([]byte, error) {
 	return append(append(plain, head...), e.Body...), nil
 }
 
-func unpack(plain []byte) (e *Entry, expires time.Time, err error) {
+func unpack(plain []byte) (e *cache.Entry, expires time.Time, err error) {
 	if len(plain) < lengthBytes || uint64(len(plain)-lengthBytes) < uint64(binary.BigEndian.Uint32(plain)) {
 		return nil, time.Time{}, errors.New("cache: an entry is too short")
 	}
@@ -100,18 +100,18 @@ func unpack(plain []byte) (e *Entry, expires time.Time, err error) {
 	if err := json.Unmarshal(plain[lengthBytes:end], &head); err != nil {
 		return nil, time.Time{}, fmt.Errorf("cache: read entry: %w", err)
 	}
-	return &Entry{
+	return &cache.Entry{
 		StoredAt: time.UnixMilli(head.StoredAt), ContentType: head.ContentType, Body: plain[end:],
 		Provider: head.Provider, RequestModel: head.RequestModel, ResponseModel: head.ResponseModel,
 	}, time.UnixMilli(head.Expires), nil
 }
 
 // Get returns an error for what cannot be opened: somebody else wrote it.
-func (r *Redis) Get(ctx context.Context, s Scope, k Key) (*Entry, error) {
+func (r *Store) Get(ctx context.Context, s cache.Scope, k cache.Key) (*cache.Entry, error) {
 	var sealed []byte
 	err := r.call(ctx, func(ctx context.Context) (err error) {
-		entries, _ := s.names()
-		sealed, err = r.o.Client.HGet(ctx, entries, string(k.id[:])).Bytes()
+		entries, _ := names(s)
+		sealed, err = r.o.Client.HGet(ctx, entries, k.Name()).Bytes()
 		if errors.Is(err, goredis.Nil) {
 			return nil
 		}
@@ -120,7 +120,7 @@ func (r *Redis) Get(ctx context.Context, s Scope, k Key) (*Entry, error) {
 	if err != nil || sealed == nil {
 		return nil, err
 	}
-	plain, err := k.open(sealed)
+	plain, err := k.Open(sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -131,34 +131,36 @@ func (r *Redis) Get(ctx context.Context, s Scope, k Key) (*Entry, error) {
 	return e, nil
 }
 
-func (r *Redis) Put(ctx context.Context, s Scope, k Key, e *Entry, ttl time.Duration) error {
+// Put keeps e sealed. The clock that ends it is Redis's for its room, and this
+// machine's for its readers.
+func (r *Store) Put(ctx context.Context, s cache.Scope, k cache.Key, e *cache.Entry, ttl time.Duration) error {
 	r.mu.Lock()
-	gone := over(r.live, s)
+	gone := cache.Over(r.live, s)
 	r.mu.Unlock()
-	if gone || e.size() > r.o.Limit {
+	if gone || e.Size() > r.o.Limit {
 		return nil
 	}
 	plain, err := pack(e, time.Now().Add(ttl))
 	if err != nil {
 		return err
 	}
-	sealed := k.sealed(plain)
+	sealed := k.Seal(plain)
 	return r.call(ctx, func(ctx context.Context) error {
-		entries, ends := s.names()
-		return putScript.Run(ctx, r.o.Client, []string{entries, ends}, k.id[:], sealed, max(1, ttl.Milliseconds()), r.o.Limit).Err()
+		entries, ends := names(s)
+		return putScript.Run(ctx, r.o.Client, []string{entries, ends}, k.Name(), sealed, max(1, ttl.Milliseconds()), r.o.Limit).Err()
 	})
 }
 
 // Keep forgets in the background; what this process does not know to be over
 // ends by its time to live.
-func (r *Redis) Keep(live map[string]int64) {
+func (r *Store) Keep(live map[string]int64) {
 	r.mu.Lock()
 	before := r.live
 	r.live = live
 	r.mu.Unlock()
-	var gone []Scope
+	var gone []cache.Scope
 	for route, revision := range before {
-		if s := (Scope{route, revision}); over(live, s) {
+		if s := (cache.Scope{Route: route, Revision: revision}); cache.Over(live, s) {
 			gone = append(gone, s)
 		}
 	}
@@ -171,10 +173,10 @@ func (r *Redis) Keep(live map[string]int64) {
 // by itself.
 const forgetTimeout = 2 * time.Second
 
-func (r *Redis) forget(scopes []Scope) {
+func (r *Store) forget(scopes []cache.Scope) {
 	for _, s := range scopes {
 		ctx, cancel := context.WithTimeout(context.Background(), forgetTimeout)
-		entries, ends := s.names()
+		entries, ends := names(s)
 		if err := r.o.Client.Unlink(ctx, entries, ends).Err(); err != nil {
 			r.o.Logger.Warn("answers of a route's earlier version stay in Redis until their time is over", slog.String("route_id", s.Route), slog.Any("error", err))
 		}
@@ -183,7 +185,7 @@ func (r *Redis) forget(scopes []Scope) {
 }
 
 // call bounds f, and leaves a Redis alone that failed.
-func (r *Redis) call(ctx context.Context, f func(context.Context) error) error {
+func (r *Store) call(ctx context.Context, f func(context.Context) error) error {
 	if time.Now().UnixNano() < r.paused.Load() {
 		return errPaused
 	}
@@ -195,35 +197,4 @@ func (r *Redis) call(ctx context.Context, f func(context.Context) error) error {
 		return fmt.Errorf("cache: ask Redis: %w", err)
 	}
 	return err
-}
-
-func (k Key) aead() cipher.AEAD {
-	block, err := aes.NewCipher(k.seal[:])
-	if err != nil {
-		panic(err) // 32 bytes are a key
-	}
-	a, err := cipher.NewGCM(block)
-	if err != nil {
-		panic(err) // AES has the block size that it needs
-	}
-	return a
-}
-
-func (k Key) sealed(plain []byte) []byte {
-	a := k.aead()
-	nonce := make([]byte, a.NonceSize(), a.NonceSize()+len(plain)+a.Overhead())
-	_, _ = rand.Read(nonce) // never fails
-	return a.Seal(nonce, nonce, plain, k.id[:])
-}
-
-func (k Key) open(sealed []byte) ([]byte, error) {
-	a := k.aead()
-	if len(sealed) < a.NonceSize() {
-		return nil, errors.New("cache: an entry is too short")
-	}
-	plain, err := a.Open(nil, sealed[:a.NonceSize()], sealed[a.NonceSize():], k.id[:])
-	if err != nil {
-		return nil, errors.New("cache: an entry is not what was stored")
-	}
-	return plain, nil
 }
