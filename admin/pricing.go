@@ -12,6 +12,7 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/pricing"
+	"github.com/bricks-gateway/bricks/internal/provider"
 )
 
 const pricingPath = "/api/pricing"
@@ -148,6 +149,7 @@ func (a *api) getPrice(ctx context.Context, c *call) (any, error) {
 	setting, _ := canonicalID(in.SettingID.Value)
 	f, ok := b.PriceAt(pricing.Query{
 		At: a.moment(in.At), SettingID: setting, Provider: in.Provider.Value, Models: []string{c.request.PathValue("model")},
+		Unlisted: in.Provider.Value != "" && provider.IsCustom(in.Provider.Value),
 	})
 	if !ok {
 		return nil, notFound.with("this model has no price")

@@ -31,6 +31,7 @@ func TestPriceOfAModel(t *testing.T) {
 		}
 	}
 	f.want(f.do("GET", "/api/pricing/models/no-such-model", ""), 404)
+	f.want(f.do("GET", "/api/pricing/models/gpt-4o?provider=a-custom-one", ""), 404) // the list is not about those
 	f.want(f.do("GET", "/api/pricing/models/", ""), 404)
 	f.want(f.do("GET", "/api/pricing/models/gpt-4o", "", as(scopedKey)), 403)
 }

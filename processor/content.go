@@ -147,12 +147,10 @@ func (x *exchange) asksUsage() bool {
 	return !x.match.Dated() || !x.call.dataSources && provider.TakesStreamUsage(x.apiVersion())
 }
 
-const versionParameter = "api-version"
-
 // apiVersion is the client's, else the setting's.
 func (x *exchange) apiVersion() string {
 	for _, pair := range strings.Split(x.in.query, "&") {
-		if value, ok := strings.CutPrefix(pair, versionParameter+"="); ok {
+		if value, ok := strings.CutPrefix(pair, provider.VersionParameter+"="); ok {
 			return value
 		}
 	}
@@ -167,12 +165,12 @@ func (x *exchange) upstreamPath() string {
 	}
 	version := x.setting.Params[provider.ParamAPIVersion]
 	if version != "" && x.match.Dated() && !slices.ContainsFunc(strings.Split(query, "&"), func(pair string) bool {
-		return strings.HasPrefix(pair, versionParameter+"=")
+		return strings.HasPrefix(pair, provider.VersionParameter+"=")
 	}) {
 		if query != "" {
 			query += "&"
 		}
-		query += versionParameter + "=" + version
+		query += provider.VersionParameter + "=" + version
 	}
 	if query != "" {
 		path += "?" + query

@@ -61,7 +61,7 @@ func (m Match) JobTarget(s Started, query string) (target string, ok bool) {
 	if m.Provider == &azure {
 		version := ""
 		for pair := range strings.SplitSeq(query, "&") {
-			if name, value, _ := strings.Cut(pair, "="); name == versionParameter && safeID(value) {
+			if name, value, _ := strings.Cut(pair, "="); name == VersionParameter && safeID(value) {
 				version = "?" + pair
 			}
 		}
@@ -80,7 +80,8 @@ func (m Match) Discards() bool {
 	return slices.Contains([]string{"delete_response", "delete_thread", "delete_batch"}, m.Endpoint.Operation)
 }
 
-const versionParameter = "api-version"
+// VersionParameter of a query names the version of Azure's API.
+const VersionParameter = "api-version"
 
 // safeID reports whether an id that a provider chose may be one segment of a
 // path.
