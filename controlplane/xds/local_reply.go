@@ -119,7 +119,7 @@ func (r localReply) mapper(filter *accesslogv3.AccessLogFilter, body map[string]
 			Format:      &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: format},
 			ContentType: "application/json",
 		},
-		HeadersToAdd: []*corev3.HeaderValueOption{setHeader("x-content-type-options", "nosniff"), eventID()},
+		HeadersToAdd: []*corev3.HeaderValueOption{setHeader("x-content-type-options", "nosniff")},
 	}
 	if r.answer != 0 {
 		m.StatusCode = wrapperspb.UInt32(uint32(r.answer)) //nolint:gosec // a status
@@ -175,12 +175,6 @@ func and(filters ...*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_AndFilter{
 		AndFilter: &accesslogv3.AndFilter{Filters: filters},
 	}}
-}
-
-// eventID names the event of a request that Envoy answered past the processor.
-// What was no request has no id, and no header.
-func eventID() *corev3.HeaderValueOption {
-	return setHeader("x-bricks-event-id", "%REQ(X-REQUEST-ID)%")
 }
 
 func setHeader(name, value string) *corev3.HeaderValueOption {
