@@ -17,6 +17,7 @@ import (
 type target struct {
 	admin     string // URL of the admin API; empty without a gateway
 	name      string
+	keyID     string // at the gateway
 	url       string
 	header    http.Header
 	envoy     int // pid

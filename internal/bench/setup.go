@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,7 +22,9 @@ const (
 	bareName    = "bare Envoy"
 	noopName    = "no-op ext_proc"
 	gatewayName = "gateway"
-	limitsName  = "gateway, all limits" // the same process, by a key with every limit
+	limitsName  = "gateway, all limits"  // the same process, by a key with every limit
+	routeName   = "gateway, route"       // of one step
+	keptName    = "gateway, kept answer" // of a route: nobody is called
 	// With a redis-server on the PATH, the same limits are counted there too.
 	redisName = "gateway, all limits in Redis"
 	// With a PostgreSQL to use, the gateway is measured on that too.
@@ -57,7 +60,11 @@ func setUp(ctx context.Context, envoy, bricks, dir string) ([]target, error) {
 	if err != nil {
 		return nil, err
 	}
-	targets := append([]target{bare, filtered}, gateways...)
+	routes, err := makeRoutes(ctx, gateways[0])
+	if err != nil {
+		return nil, err
+	}
+	targets := append(append([]target{bare, filtered}, gateways...), routes...)
 	if address, err := startRedis(ctx, dir); err != nil {
 		return nil, err
 	} else if address != "" {
@@ -142,12 +149,34 @@ func startGateway(ctx context.Context, name, envoy, bricks, dataDir string, upst
 		for field, value := range limits {
 			body[field] = value
 		}
-		var key struct{ Key string }
+		var key struct{ Key, KeyID string }
 		if err := call(ctx, http.MethodPut, t.admin+"/api/key-management/keys", body, &key); err != nil {
 			return nil, err
 		}
-		targets[i].header = jsonHeader("Authorization: Bearer " + key.Key)
+		targets[i].keyID, targets[i].header = key.KeyID, jsonHeader("Authorization: Bearer "+key.Key)
 	}
+	return targets, nil
+}
+
+// makeRoutes makes routes for the key of t: one that calls the provider, and one
+// that keeps its answers.
+func makeRoutes(ctx context.Context, t target) ([]target, error) {
+	var targets []target
+	for name, kept := range map[string]bool{routeName: false, keptName: true} {
+		path := fmt.Sprintf("/bench/%t", kept)
+		var made struct{ ID string }
+		if err := call(ctx, http.MethodPost, t.admin+"/api/routes", map[string]any{
+			"name": name, "path": path, "keyIds": []string{t.keyID}, "cacheConfig": map[string]any{"enabled": kept},
+			"steps": []map[string]any{{"provider": "openai", "model": "gpt-4o"}},
+		}, &made); err != nil {
+			return nil, err
+		}
+		routed := t
+		routed.name = name
+		routed.url = strings.Replace(t.url, "/api/providers/openai/v1/chat/completions", "/api/route"+path, 1)
+		targets = append(targets, routed)
+	}
+	slices.SortFunc(targets, func(a, b target) int { return strings.Compare(b.name, a.name) })
 	return targets, nil
 }
 
