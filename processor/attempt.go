@@ -28,9 +28,6 @@ const (
 	roleAttempt  = "attempt"
 )
 
-// descriptionNamespace is where Envoy's access log looks for what an attempt is.
-const descriptionNamespace = "bricks.attempt"
-
 // attempt is one attempt of a request to a failover route, on its own stream.
 // It shares no memory with the request: a ticket brings what it needs. The
 // filter's response phases are static, so that no answer passes unseen.
@@ -207,9 +204,7 @@ func (a *attempt) description() *structpb.Struct {
 	if a.step != nil {
 		fields["step"], fields["provider"], fields["model"] = number(float64(a.step.Position)), text(a.step.Provider), text(a.step.Model)
 	}
-	return &structpb.Struct{Fields: map[string]*structpb.Value{
-		descriptionNamespace: structpb.NewStructValue(&structpb.Struct{Fields: fields}),
-	}}
+	return leave(attemptNamespace, fields)
 }
 
 // prepare finds the key, the step's path and its setting. retry says whether the

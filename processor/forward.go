@@ -10,6 +10,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/provider"
@@ -145,8 +146,9 @@ func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 	x.phase = phaseForwarded
 	defer x.call.forget()
 	common := &extprocv3.CommonResponse{HeaderMutation: x.upstreamHeaders(), ClearRouteCache: true}
+	named := leave(requestNamespace, map[string]*structpb.Value{"event_id": structpb.NewStringValue(x.event.ID)})
 	if body == nil {
-		return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestHeaders{
+		return &extprocv3.ProcessingResponse{DynamicMetadata: named, Response: &extprocv3.ProcessingResponse_RequestHeaders{
 			RequestHeaders: &extprocv3.HeadersResponse{Response: common},
 		}}
 	}
@@ -154,7 +156,7 @@ func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 		common.BodyMutation = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: changed}}
 		common.HeaderMutation.SetHeaders = append(common.HeaderMutation.SetHeaders, set("content-length", strconv.Itoa(len(changed))))
 	}
-	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestBody{
+	return &extprocv3.ProcessingResponse{DynamicMetadata: named, Response: &extprocv3.ProcessingResponse_RequestBody{
 		RequestBody: &extprocv3.BodyResponse{Response: common},
 	}}
 }

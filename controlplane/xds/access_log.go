@@ -58,9 +58,9 @@ func attemptLog() (*accesslogv3.AccessLog, error) {
 	}, nil
 }
 
-// takesAttemptMetadata lets the processor's messages set what the log shows.
-func takesAttemptMetadata() *extprocfilterv3.MetadataOptions {
+// takesMetadata lets the processor's messages set what stands in the namespace.
+func takesMetadata(namespace string) *extprocfilterv3.MetadataOptions {
 	return &extprocfilterv3.MetadataOptions{
-		ReceivingNamespaces: &extprocfilterv3.MetadataOptions_MetadataNamespaces{Untyped: []string{AttemptMetadata}},
+		ReceivingNamespaces: &extprocfilterv3.MetadataOptions_MetadataNamespaces{Untyped: []string{namespace}},
 	}
 }

@@ -234,7 +234,7 @@ func attemptProcessor(c ListenerConfig) (*extprocfilterv3.ExternalProcessor, err
 	p.ProcessingMode.ResponseBodyMode = extprocfilterv3.ProcessingMode_STREAMED
 	p.AllowModeOverride = false
 	p.SendBodyWithoutWaitingForHeaderResponse = true
-	p.MetadataOptions = takesAttemptMetadata()
+	p.MetadataOptions = takesMetadata(AttemptMetadata)
 	return p, nil
 }
 

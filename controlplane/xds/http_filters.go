@@ -75,6 +75,7 @@ func externalProcessor(c ListenerConfig) (*extprocfilterv3.ExternalProcessor, er
 		StatusOnError:     &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable},
 		MessageTimeout:    durationpb.New(c.MessageTimeout),
 		MaxMessageTimeout: durationpb.New(maxHold), // a request may wait for an equal one's answer
+		MetadataOptions:   takesMetadata(RequestMetadata),
 		// The route reads the cluster anew after each answer.
 		RouteCacheAction: extprocfilterv3.ExternalProcessor_CLEAR,
 		MutationRules: &mutationv3.HeaderMutationRules{

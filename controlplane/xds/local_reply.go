@@ -119,7 +119,7 @@ func (r localReply) mapper(filter *accesslogv3.AccessLogFilter, body map[string]
 			Format:      &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: format},
 			ContentType: "application/json",
 		},
-		HeadersToAdd: []*corev3.HeaderValueOption{setHeader("x-content-type-options", "nosniff")},
+		HeadersToAdd: []*corev3.HeaderValueOption{setHeader("x-content-type-options", "nosniff"), eventID()},
 	}
 	if r.answer != 0 {
 		m.StatusCode = wrapperspb.UInt32(uint32(r.answer)) //nolint:gosec // a status
@@ -175,6 +175,18 @@ func and(filters ...*accesslogv3.AccessLogFilter) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_AndFilter{
 		AndFilter: &accesslogv3.AndFilter{Filters: filters},
 	}}
+}
+
+// RequestMetadata is the namespace in which the processor names a forwarded
+// request's event.
+const RequestMetadata = "bricks.request"
+
+// eventID names the event on answers to forwarded requests that Envoy gives past
+// the processor: the provider broke off when its headers had passed already. The
+// request's own headers do not tell it any more, since nothing of ours reaches a
+// provider. Without an event there is no header.
+func eventID() *corev3.HeaderValueOption {
+	return setHeader("x-bricks-event-id", "%DYNAMIC_METADATA("+RequestMetadata+":event_id)%")
 }
 
 func setHeader(name, value string) *corev3.HeaderValueOption {
