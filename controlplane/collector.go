@@ -153,9 +153,10 @@ func (c *Collector) round(ctx context.Context) error {
 }
 
 // due reads all pending events and returns, by setting, those whose turn has
-// come. Of the others it remembers nothing but their turns.
+// come. Of the others it remembers nothing but their turns. Of several events of
+// one job the oldest is charged, which began it; the others wait for that.
 func (c *Collector) due(ctx context.Context) (map[string][]*gateway.Event, error) {
-	due, seen := map[string][]*gateway.Event{}, map[string]bool{}
+	due, seen, begun := map[string][]*gateway.Event{}, map[string]bool{}, map[string]bool{}
 	for after := (store.EventCursor{}); ; {
 		page, next, err := c.o.Store.PendingEvents(ctx, after, pendingPage)
 		if err != nil {
@@ -164,6 +165,11 @@ func (c *Collector) due(ctx context.Context) (map[string][]*gateway.Event, error
 		c.mu.Lock()
 		for _, e := range page {
 			seen[e.ID] = true
+			job := e.Provider + e.Job
+			if begun[job] {
+				continue
+			}
+			begun[job] = true
 			if !c.busy[e.SettingID] && len(due[e.SettingID]) < maxTaken && !c.nextTurn(e).After(c.o.Now()) {
 				due[e.SettingID] = append(due[e.SettingID], e)
 			}

@@ -39,7 +39,8 @@ type jobs struct {
 	now     time.Time
 	answers map[string]string // by path and query; "404" and the like are statuses
 	seen    []string
-	told    []string // ids of new charges
+	told    []string      // ids of new charges
+	apart   time.Duration // between the events
 }
 
 func newJobs(t *testing.T) *jobs {
@@ -136,7 +137,7 @@ func (j *jobs) pending(setting, provider, job string) string {
 	j.t.Helper()
 	j.number++
 	e := &gateway.Event{
-		ID: fmt.Sprintf("event-%d", j.number), CreatedAt: asked, KeyID: "k", Tags: []string{"team"}, Accounts: []gateway.AccountID{"user:u"},
+		ID: fmt.Sprintf("event-%d", j.number), CreatedAt: asked.Add(time.Duration(j.number) * j.apart), KeyID: "k", Tags: []string{"team"}, Accounts: []gateway.AccountID{"user:u"},
 		SettingID: setting, Provider: provider, Path: "/api/providers/x", Operation: "o", Status: 200, UserID: "u", CustomID: "c",
 		PriceStatus: gateway.Pending, Job: job, Attempts: 1, Latency: time.Second, Action: "allowed", Request: []byte("{}"),
 	}
@@ -287,21 +288,27 @@ func TestGivingUp(t *testing.T) {
 // TestTwoCollectorsChargeOnce: both read the same end of the same jobs.
 func TestTwoCollectorsChargeOnce(t *testing.T) {
 	j := newJobs(t)
+	j.apart = time.Millisecond
 	other := j.collector()
 	settings := []string{j.setting("openai", nil), j.setting("openai", nil)} // of one account: a key may use them in turn
+	var began []string
 	for i := range 20 {
 		job := fmt.Sprintf("/v1/threads/t/runs/run-%d", i/2) // two events of each run
-		j.pending(settings[i%2], "openai", job)
+		if id := j.pending(settings[i%2], "openai", job); i%2 == 0 {
+			began = append(began, id)
+		}
 		j.answer(job, `{"status":"completed","model":"gpt-4o-mini","usage":{"prompt_tokens":10,"completion_tokens":5}}`)
 	}
 	j.at(time.Minute)
 	var both sync.WaitGroup
 	for _, c := range []*Collector{j.c, other} {
 		both.Go(func() {
-			if err := c.round(t.Context()); err != nil {
-				t.Error(err)
+			for range 2 { // a run's second event has its turn when the first is settled
+				if err := c.round(t.Context()); err != nil {
+					t.Error(err)
+				}
+				c.running.Wait()
 			}
-			c.running.Wait()
 		})
 	}
 	both.Wait()
@@ -313,6 +320,11 @@ func TestTwoCollectorsChargeOnce(t *testing.T) {
 	}
 	if len(j.told) != 10 {
 		t.Errorf("limits were told of %d charges, want 10", len(j.told))
+	}
+	for _, e := range j.events() {
+		if e.Action == gateway.ActionCharged && !slices.Contains(began, e.CorrelationID) {
+			t.Errorf("%s is charged, which did not begin the run", e.CorrelationID)
+		}
 	}
 	if page, _, err := j.db.PendingEvents(t.Context(), store.EventCursor{}, 99); err != nil || len(page) != 0 {
 		t.Errorf("%d are still pending, %v", len(page), err)

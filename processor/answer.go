@@ -172,6 +172,7 @@ func (x *exchange) responseBody(b *extprocv3.HttpBody) *extprocv3.ProcessingResp
 		x.keepAnswer(out, b.EndOfStream)
 	}
 	x.answer.ended = x.answer.ended || b.EndOfStream
+	x.settleStarted(b.EndOfStream)
 	common := &extprocv3.CommonResponse{}
 	if changed {
 		common.BodyMutation = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: out}}

@@ -20,6 +20,16 @@ func (x *exchange) billsLater() bool {
 	return x.unbounded() && (!x.answer.reading.HasCost || x.match.Endpoint.Operation == submitToolOutputs)
 }
 
+// settleStarted settles a call that bills later before its answer's end goes out:
+// with the end in hand, its client can have deleted what it has started, and the
+// event must be there then.
+func (x *exchange) settleStarted(end bool) {
+	if end && x.phase == phaseAnswering && x.unbounded() {
+		x.settle()
+		x.phase = phaseSettled
+	}
+}
+
 // lookupTimeout bounds the search for what a deletion would make free.
 const lookupTimeout = 3 * time.Second
 

@@ -11,9 +11,8 @@ import (
 // TestCacheOverTwoProcessors: what one keeps the other gives, and a purge is
 // for both.
 func TestCacheOverTwoProcessors(t *testing.T) {
-	r := newRolesOnRedis(t, 1)
+	r := newRolesOnRedis(t, 2) // the admin API waits for both
 	first := r.at(r.startProcessor(r.planes[0]))
-	r.planes = append(r.planes, r.startPlane())
 	second := r.at(r.startNamed("second", r.planes[1]))
 	k := r.CreateKey([]string{r.setting}, nil)
 	id, _ := r.Do(http.MethodPost, "/api/routes", testenv.Object{
