@@ -3,6 +3,7 @@ package testenv
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -71,16 +73,37 @@ func Eventually(t testing.TB, within time.Duration, what string, condition func(
 // FreeAddress is a host:port of this machine that nobody listens on now.
 func FreeAddress(t testing.TB) string { return freeAddress(t) }
 
-// freeAddress is a host:port that nobody listens on now.
+// freeAddress is a host:port that nobody listens on now, and that the system
+// gives to nobody by itself: whoever asks for any port could be given it before
+// it is used.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	low := 0 // of the ports that the system gives away
+	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
+		_, _ = fmt.Sscan(string(b), &low)
 	}
-	defer l.Close() //nolint:errcheck // nothing was accepted
-	return l.Addr().String()
+	for range 1000 {
+		port := 0
+		if low > 14_000 {
+			port = low - 1 - rand.IntN(12_000)
+		}
+		if _, taken := givenPorts.LoadOrStore(port, true); taken && port != 0 {
+			continue
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			continue
+		}
+		address := l.Addr().String()
+		_ = l.Close() // nothing was accepted
+		return address
+	}
+	t.Fatal("no port is free")
+	return ""
 }
+
+// givenPorts are those that freeAddress has given away in this process.
+var givenPorts sync.Map
 
 // startEnvoy runs Envoy with the bootstrap that `bricks serve` wrote, and
 // returns when its listener answers.
