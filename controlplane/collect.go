@@ -145,7 +145,12 @@ func (c *Collector) ask(ctx context.Context, e *gateway.Event, s *gateway.Provid
 	case state.Reading.HasCost && !(state.Results != "" && b.wantsResults(&state)):
 		b.addAll(&state)
 	case state.Results != "":
-		if err := c.results(ctx, s, &job, state.Results, b); err != nil {
+		err := c.results(ctx, s, &job, state.Results, b)
+		if errors.Is(err, errMissing) && state.Reading.HasCost {
+			// Deleted by the client, maybe: that makes nothing free.
+			b.addAll(&state)
+			b.silent++
+		} else if err != nil {
 			return nil, false, err
 		}
 	default:

@@ -61,6 +61,9 @@ func TestWhatJobsCost(t *testing.T) {
 		{"Azure's response, by its deployment", "azure", "/openai/responses/r?api-version=2025-04-01-preview", azure,
 			map[string]string{"": `{"status":"completed","model":"prod","usage":{"input_tokens":10,"output_tokens":5}}`},
 			[]string{`prod 10 in 5 out 75000 nano priced "" estimated=false`}},
+		{"a batch whose results were deleted", "openai", "/v1/batches/b", nil, // by its sum: 500001×1000 + 3×2000
+			map[string]string{"": `{"status":"completed","model":"sized","output_file_id":"f","request_counts":{"completed":3},"usage":{"input_tokens":500001,"output_tokens":3}}`},
+			[]string{`sized 500001 in 3 out 500007000 nano priced "batch/166667" estimated=true`}},
 		{"a batch with its sum", "openai", "/v1/batches/b", nil,
 			map[string]string{"": `{"status":"completed","model":"gpt-4o-mini","output_file_id":"f","request_counts":{"total":3,"completed":2,"failed":1},"usage":{"input_tokens":20,"output_tokens":10}}`},
 			[]string{`gpt-4o-mini 20 in 10 out 4500 nano priced "batch/10" estimated=false`}}, // 20×75 + 10×300
