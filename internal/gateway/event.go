@@ -106,9 +106,12 @@ type Event struct {
 	Metadata      string // JSON object or empty
 	Action        string // allowed, redacted, blocked, cached, retried, charged
 	PolicyID      string
-	RouteID       string
-	RefusalCode   string // why the gateway refused; empty when it did not
-	RefusedCount  int    // requests this refusal stands for; 0 when not refused
+	// Findings counts what the policy found, by the type's name or "regex"; never
+	// the values.
+	Findings     map[string]int64
+	RouteID      string
+	RefusalCode  string // why the gateway refused; empty when it did not
+	RefusedCount int    // requests this refusal stands for; 0 when not refused
 	// Job is where the provider tells the state of the work that was billed after
 	// the answer: path and query below the setting's origin and prefix.
 	Job string
