@@ -170,6 +170,11 @@ func Object(data []byte, yield func(Member) bool) error {
 
 // Array calls yield for each element of the array in data until it returns false.
 func Array(data []byte, yield func(value []byte) bool) error {
+	return Elements(data, func(_ int, value []byte) bool { return yield(value) })
+}
+
+// Elements is Array that tells each element's offset in data, too.
+func Elements(data []byte, yield func(at int, value []byte) bool) error {
 	i := skipSpace(data, 0)
 	if i >= len(data) || data[i] != '[' {
 		return errSyntax
@@ -183,7 +188,7 @@ func Array(data []byte, yield func(value []byte) bool) error {
 		if !ok {
 			return errSyntax
 		}
-		if !yield(data[i:end]) {
+		if !yield(i, data[i:end]) {
 			return nil
 		}
 		i = skipSpace(data, end)

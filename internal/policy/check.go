@@ -15,11 +15,10 @@ import (
 
 // Bounds of a policy's regular expressions.
 const (
-	MaxRegexRules  = 50
-	MaxDefinition  = 1 << 10 // bytes
-	maxProgram     = 2000    // instructions of one compiled definition
-	regexFinding   = "regex" // what an event counts the matches of all of them as
-	regexLabelText = "[REDACTED]"
+	MaxRegexRules = 50
+	MaxDefinition = 1 << 10 // bytes
+	maxProgram    = 1000    // instructions of one compiled definition
+	regexFinding  = "regex" // what an event counts the matches of all of them as
 )
 
 // Problem is one thing that is wrong with a policy.
