@@ -21,7 +21,9 @@ var simple = map[pii.Type]*regexp.Regexp{
 	pii.SSN:   regexp.MustCompile(`\b\d{3}-\d{2}-\d{4}\b`),
 	pii.PIN:   regexp.MustCompile(`\b\d{6}\b`),
 	pii.Name:  regexp.MustCompile(`\bAda( de)? Lovelace\b`),
-	pii.URL:   regexp.MustCompile(`\bmailto:[a-z]+@[a-z]+\.[a-z]+\b`),
+	// A value of ordinary words, which might be cut anywhere.
+	pii.Password: regexp.MustCompile(`\bcorrect horse battery staple and more\b`),
+	pii.URL:      regexp.MustCompile(`\bmailto:[a-z]+@[a-z]+\.[a-z]+\b`),
 }
 
 func detect(dst []pii.Span, text string, types pii.Set) []pii.Span {
@@ -196,7 +198,9 @@ type service struct {
 	err   error
 }
 
-func (s service) Detect(context.Context, []string, pii.Set) ([][]pii.Span, error) { return s.spans, s.err }
+func (s service) Detect(context.Context, []string, pii.Set) ([][]pii.Span, error) {
+	return s.spans, s.err
+}
 
 func TestDetectorsTogether(t *testing.T) {
 	const body = `{"input":["Grüße a@b.de","Bob"]}`

@@ -25,6 +25,8 @@ var texts = []struct{ text, want string }{
 	{strings.Repeat("漢字", 200) + " a@b.de", strings.Repeat("漢字", 200) + " [EMAIL]"},
 	{strings.Repeat("Ada Lovelace,", 60), strings.Repeat("[NAME],", 60)},
 	{strings.Repeat("some words that mean nothing much to anyone here ", 20) + "a@b.de", strings.Repeat("some words that mean nothing much to anyone here ", 20) + "[EMAIL]"},
+	{"what they have in common is that all of it is correct horse battery staple and more of the same", "what they have in common is that all of it is [PASSWORD] of the same"},
+	{"what they have in common is correct horse battery staple and more of the same", "what they have in common is [PASSWORD] of the same"},
 	{"nothing at all", "nothing at all"},
 	{"", ""},
 }
@@ -52,7 +54,9 @@ var protocols = map[string]struct {
 	"chat": {chat, `data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}` + "\n\n",
 		`data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n", member("choices", "delta", "content")},
 	"the last words with the end": {chat, "", `data: {"choices":[{"index":0,"delta":{"content":""},"finish_reason":"stop"}]}` + "\n\n", member("choices", "delta", "content")},
-	"completions": {func(part string) string { return `data: {"choices":[{"index":0,"text":` + quoted(part) + `}]}` + "\n\n" },
+	"completions": {func(part string) string {
+		return `data: {"choices":[{"index":0,"text":` + quoted(part) + `}]}` + "\n\n"
+	},
 		"", "data: [DONE]\n\n", member("choices", "text")},
 	"Anthropic": {func(part string) string {
 		return "event: content_block_delta\ndata: " + `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":` + quoted(part) + "}}\n\n"
@@ -228,11 +232,11 @@ func TestChoicesAndToolCallsKeepApart(t *testing.T) {
 func TestOtherTextsOfAStream(t *testing.T) {
 	for name, c := range map[string]struct{ field, event, want string }{
 		"what is done says all of it": {"", `{"type":"response.output_text.done","item_id":"m","text":"to a@b.de"}`, `{"type":"response.output_text.done","item_id":"m","text":"to [EMAIL]"}`},
-		"tokens spell the text again":  {"", `{"choices":[{"index":0,"delta":{"content":"x"},"logprobs":{"content":[{"token":"a@b.de"}]}}]}`, `{"choices":[{"index":0,"delta":{"content":"x"},"logprobs":null}]}`},
-		"members that we do not know":  {"", `{"choices":[{"index":0,"delta":{"content":"x","details":[{"text":"a@b.de"}]}}]}`, `{"choices":[{"index":0,"delta":{"content":"x","details":[{"text":"[EMAIL]"}]}}]}`},
-		"a custom provider's":          {"token", `{"out":[{"token":"a@b.de"}],"note":"c@d.de"}`, `{"out":[{"token":"[EMAIL]"}],"note":"[EMAIL]"}`},
-		"sound":                        {"", `{"type":"response.audio.delta","delta":"123456"}`, `{"type":"response.audio.delta","delta":"123456"}`},
-		"an error":                     {"", `{"error":{"message":"no a@b.de"}}`, `{"error":{"message":"no [EMAIL]"}}`},
+		"tokens spell the text again": {"", `{"choices":[{"index":0,"delta":{"content":"x"},"logprobs":{"content":[{"token":"a@b.de"}]}}]}`, `{"choices":[{"index":0,"delta":{"content":"x"},"logprobs":null}]}`},
+		"members that we do not know": {"", `{"choices":[{"index":0,"delta":{"content":"x","details":[{"text":"a@b.de"}]}}]}`, `{"choices":[{"index":0,"delta":{"content":"x","details":[{"text":"[EMAIL]"}]}}]}`},
+		"a custom provider's":         {"token", `{"out":[{"token":"a@b.de"}],"note":"c@d.de"}`, `{"out":[{"token":"[EMAIL]"}],"note":"[EMAIL]"}`},
+		"sound":                       {"", `{"type":"response.audio.delta","delta":"123456"}`, `{"type":"response.audio.delta","delta":"123456"}`},
+		"an error":                    {"", `{"error":{"message":"no a@b.de"}}`, `{"error":{"message":"no [EMAIL]"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := strings.Join(pass(t, begin(t, answers(), nil), c.field, "data: "+c.event+"\n\n"), "")
