@@ -25,8 +25,8 @@ var texts = []struct{ text, want string }{
 	{strings.Repeat("漢字", 200) + " a@b.de", strings.Repeat("漢字", 200) + " [EMAIL]"},
 	{strings.Repeat("Ada Lovelace,", 60), strings.Repeat("[NAME],", 60)},
 	{strings.Repeat("some words that mean nothing much to anyone here ", 20) + "a@b.de", strings.Repeat("some words that mean nothing much to anyone here ", 20) + "[EMAIL]"},
-	{"what they have in common is that all of it is correct horse battery staple and more of the same", "what they have in common is that all of it is [PASSWORD] of the same"},
-	{"what they have in common is correct horse battery staple and more of the same", "what they have in common is [PASSWORD] of the same"},
+	{"what they have in common is that all of it is correct horse battery of the same", "what they have in common is that all of it is [PASSWORD] of the same"},
+	{"what they have in common is correct horse battery of the same", "what they have in common is [PASSWORD] of the same"},
 	{"nothing at all", "nothing at all"},
 	{"", ""},
 }
