@@ -87,6 +87,9 @@ func (x *exchange) admit(endOfStream bool) *refusal {
 	if r := x.in.checkOwn(); r != nil {
 		return r
 	}
+	if r := x.findPolicy(); r != nil {
+		return r
+	}
 	if r := x.matchUsers(); r != nil { // of the header: before any upload
 		return r
 	}

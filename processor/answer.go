@@ -95,9 +95,16 @@ func (x *exchange) responseHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processi
 			mutation.SetHeaders = append(mutation.SetHeaders, set(l.name, l.value))
 		}
 	}
-	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseHeaders{
+	resp := &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseHeaders{
 		ResponseHeaders: &extprocv3.HeadersResponse{Response: &extprocv3.CommonResponse{HeaderMutation: mutation}},
 	}}
+	if x.phase == phaseAnswering && x.beginLook(contentType, x.answer.ended) {
+		resp.ModeOverride = modeWholeAnswer
+	}
+	if x.streamLooked() {
+		mutation.RemoveHeaders = append(mutation.RemoveHeaders, "content-length")
+	}
+	return resp
 }
 
 // unreadable says why an answer must not pass: a refusal of our own credential
@@ -147,14 +154,14 @@ func stateHeaders(s limit.State) []header {
 
 // responseBody passes a chunk on, unchanged unless something of ours or the
 // credential must come out of it.
-func (x *exchange) responseBody(b *extprocv3.HttpBody) *extprocv3.ProcessingResponse {
+func (x *exchange) responseBody(b *extprocv3.HttpBody) (*extprocv3.ProcessingResponse, error) {
 	out, changed := b.Body, false
 	if x.phase == phaseAnswering {
+		if x.look != nil && x.look.answer.whole {
+			return x.wholeAnswer(b)
+		}
 		if x.answer.sse {
-			out, changed = x.streamChunk(b.Body, b.EndOfStream)
-			if !b.EndOfStream && x.overdrawn() {
-				out, changed = append(slices.Clip(out), x.cutShort()...), true
-			}
+			out, changed = x.streamPart(b)
 		} else {
 			x.keepBody(b.Body)
 		}
@@ -182,7 +189,25 @@ func (x *exchange) responseBody(b *extprocv3.HttpBody) *extprocv3.ProcessingResp
 	}
 	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseBody{
 		ResponseBody: &extprocv3.BodyResponse{Response: common},
-	}}
+	}}, nil
+}
+
+// streamPart is what may leave of a stream: as its policy allows, and as far as
+// its money goes.
+func (x *exchange) streamPart(b *extprocv3.HttpBody) (out []byte, changed bool) {
+	out, changed = x.streamChunk(b.Body, b.EndOfStream)
+	over := !b.EndOfStream && x.overdrawn()
+	if x.streamLooked() {
+		seen, err := x.lookAtChunk(out, b.EndOfStream || over)
+		if err != nil {
+			return append(seen, x.lookEnd(err)...), true
+		}
+		out, changed = seen, true
+	}
+	if over {
+		out, changed = append(slices.Clip(out), x.cutShort()...), true
+	}
+	return out, changed
 }
 
 func (x *exchange) keepBody(chunk []byte) {

@@ -61,6 +61,7 @@ func (x *exchange) throughCache(body []byte) *extprocv3.ProcessingResponse {
 	wish := cacheControl(c.headers)
 	c.key, c.named = x.cacheKey(c.headers, body)
 	c.headers = nil
+	c.named = c.named && (x.look == nil || !x.look.policy.Restores()) // else the answer is this client's alone
 	c.keep = c.named && !strings.Contains(wish, "no-store")
 	if !c.named || strings.Contains(wish, "no-store") || strings.Contains(wish, "no-cache") {
 		x.s.metrics.cache.WithLabelValues("bypass").Inc()

@@ -55,6 +55,9 @@ func (x *exchange) cacheKey(headers *corev3.HeaderMap, body []byte) (k cache.Key
 			d.number(setting.Revision)
 		}
 	}
+	if x.look != nil {
+		d.number(x.look.policy.Revision)
+	}
 	var lines []string
 	for _, h := range headers.GetHeaders() {
 		if related(h.Key) {

@@ -34,9 +34,6 @@ func (x *exchange) checkContent(endOfStream bool) *refusal {
 	switch {
 	case mode == provider.NoBody && !endOfStream:
 		return invalid("this endpoint takes no body", "")
-	case mode == provider.StreamedBody && x.key.PolicyID != "":
-		// What a policy must look at cannot go by unseen.
-		return &refusal{http.StatusForbidden, "path_not_allowed", "this key has a policy, and uploads cannot be looked at", "", 0, nil}
 	case endOfStream && (mode == provider.NoBody || mode == provider.OptionalJSON):
 		return nil
 	case endOfStream:

@@ -69,10 +69,10 @@ func TestABodyThatIsEmptyAfterAll(t *testing.T) {
 // TestUploadsUnderAPolicy are refused: nothing of them is looked at.
 func TestUploadsUnderAPolicy(t *testing.T) {
 	w := newWorld()
-	w.keys[secrets.HashKey(bricksKey)].PolicyID = "p"
+	w.givePolicy(t, &gateway.Policy{Rules: map[string]gateway.PolicyAction{"all": "allow_but_redact"}})
 	answers, _ := process(w, io.EOF, openAI(false, "POST", "/files"))
-	if status, _ := refusal(t, answers); status != 403 || holds(answers) {
-		t.Errorf("status %d, credential out: %v", status, holds(answers))
+	if status, body := refusal(t, answers); status != 403 || holds(answers) || !strings.Contains(body, "content_policy_violation") {
+		t.Errorf("status %d, credential out: %v, %s", status, holds(answers), body)
 	}
 }
 

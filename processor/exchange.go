@@ -61,6 +61,8 @@ type exchange struct {
 	steps    []*routeStep   // that may be taken, in order
 	cached   *cachedCall    // nil: its route keeps no answers
 	step     *routeStep     // that decisions are about
+	look     *look          // nil: the key has no policy
+	send     func(*extprocv3.ProcessingResponse) error
 }
 
 // handle answers one message. An error ends the stream, which fails the request.
@@ -79,7 +81,7 @@ func (x *exchange) handle(req *extprocv3.ProcessingRequest) (*extprocv3.Processi
 	case *extprocv3.ProcessingRequest_ResponseHeaders:
 		return x.responseHeaders(r.ResponseHeaders), nil
 	case *extprocv3.ProcessingRequest_ResponseBody:
-		return x.responseBody(r.ResponseBody), nil
+		return x.responseBody(r.ResponseBody)
 	case *extprocv3.ProcessingRequest_RequestTrailers:
 		return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_RequestTrailers{RequestTrailers: &extprocv3.TrailersResponse{}}}, nil
 	case *extprocv3.ProcessingRequest_ResponseTrailers:
@@ -105,7 +107,7 @@ func (x *exchange) newEvent() {
 	x.event.UserID = x.in.userID
 	x.event.CorrelationID = x.in.correlationID
 	x.event.Attempts = 1
-	x.event.Action = "allowed"
+	x.event.Action = gateway.ActionAllowed
 	if x.match.Provider != nil {
 		x.event.Provider = x.match.Provider.Name
 	}

@@ -56,6 +56,11 @@ func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
 	if body == nil {
 		body = []byte{} // empty, which is not none: the body's message is to be answered
 	}
+	seen, r := x.lookAt(body)
+	if r != nil {
+		return x.refuse(r)
+	}
+	body = seen
 	x.storeRequest(body)
 	return x.throughCache(body)
 }
@@ -152,7 +157,7 @@ func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 			RequestHeaders: &extprocv3.HeadersResponse{Response: common},
 		}}
 	}
-	if changed, edited := x.edit(body); edited {
+	if changed, edited := x.edit(body); edited || x.look.changed() {
 		common.BodyMutation = &extprocv3.BodyMutation{Mutation: &extprocv3.BodyMutation_Body{Body: changed}}
 		common.HeaderMutation.SetHeaders = append(common.HeaderMutation.SetHeaders, set("content-length", strconv.Itoa(len(changed))))
 	}

@@ -27,6 +27,9 @@ type metrics struct {
 	cache       *prometheus.CounterVec
 	cacheErrors prometheus.Counter
 	waiting     prometheus.Gauge
+	findings    *prometheus.CounterVec
+	// policyErrors counts what a policy's detectors failed at.
+	policyErrors prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -53,7 +56,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m.cache = vec("bricks_cache_requests_total", "Requests to routes that keep answers, by result (hit, miss, bypass).", "result")
 	m.waiting = prometheus.NewGauge(prometheus.GaugeOpts{Name: "bricks_cache_waiting_requests", Help: "Requests that wait for the answer of an equal one."})
 	m.cacheErrors = counter("bricks_cache_errors_total", "Answers that could not be looked up, or kept.")
+	m.findings = vec("bricks_policy_findings_total", "Personal data that policies found, by type.", "type")
+	m.policyErrors = counter("bricks_policy_errors_total", "Requests and answers that were refused because a policy's detectors failed.")
 	if r != nil {
+		r.MustRegister(m.findings, m.policyErrors)
 		r.MustRegister(m.attempts, m.skipped, m.cache, m.cacheErrors, m.waiting)
 		r.MustRegister(m.timeouts, m.cut, m.empty, m.requests, m.refused, m.tokens, m.unpriced, m.unanswered, m.spoolErrors, m.panics)
 	}
@@ -73,8 +79,16 @@ func (m *metrics) observe(e *gateway.Event) {
 	m.requests.WithLabelValues(name, e.Operation, strconv.Itoa(e.Status)).Inc()
 	m.tokens.WithLabelValues(name, "input").Add(float64(e.Usage.InputTokens))
 	m.tokens.WithLabelValues(name, "output").Add(float64(e.Usage.OutputTokens))
+	m.found(e)
 	if e.PriceStatus == gateway.Unpriced {
 		m.unpriced.Inc()
+	}
+}
+
+// found counts what the policy of a request found.
+func (m *metrics) found(e *gateway.Event) {
+	for kind, n := range e.Findings {
+		m.findings.WithLabelValues(kind).Add(float64(n))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/bricks-gateway/bricks/internal/jsonscan"
+	"github.com/bricks-gateway/bricks/internal/policy"
 	"github.com/bricks-gateway/bricks/internal/provider"
 )
 
@@ -132,4 +133,35 @@ func quoteText(text []byte) []byte {
 		return []byte("null")
 	}
 	return b
+}
+
+// textParts are the parts of a multipart body that a model reads: those without
+// a file name, but for the names of models and users. readMultipart has passed
+// the body; ok is false when it is not clear where they stand.
+func textParts(body []byte, boundary string) (parts []policy.Part, ok bool) {
+	reader := multipart.NewReader(bytes.NewReader(body), boundary)
+	line := "\r\n"
+	if rest := body[min(len(body), len("--"+boundary)):]; bytes.HasPrefix(rest, []byte("\n")) {
+		line = "\n"
+	}
+	for at := 0; ; {
+		part, err := reader.NextRawPart()
+		if err != nil {
+			return parts, errors.Is(err, io.EOF)
+		}
+		content, err := io.ReadAll(part)
+		if err != nil {
+			return nil, false
+		}
+		// The reader does not tell where it is: the content stands behind the next
+		// empty line.
+		at += bytes.Index(body[at:], []byte(line+line)) + 2*len(line)
+		if !bytes.HasPrefix(body[at:], content) {
+			return nil, false
+		}
+		if name, isFile, ok := partName(part); ok && !isFile && name != "model" && name != "user" {
+			parts = append(parts, policy.Part{Name: name, Start: at, End: at + len(content)})
+		}
+		at += len(content)
+	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
+	"github.com/bricks-gateway/bricks/internal/policy"
 	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/internal/provider"
 	"github.com/bricks-gateway/bricks/internal/secrets"
@@ -31,6 +32,7 @@ type world struct {
 	customs   map[string]*provider.Custom
 	customErr error
 	routes    map[string]*gateway.Route
+	policies  map[string]*policy.Policy
 	keyErr    error
 	intentErr error
 	users     map[string][]*gateway.User // by name
@@ -79,6 +81,13 @@ func (w *world) CustomProvider(name string) (*provider.Custom, error) {
 		return nil, w.customErr
 	}
 	return nil, &gateway.Error{Kind: gateway.NotFound, Message: "no such custom provider"}
+}
+
+func (w *world) Policy(id string) (*policy.Policy, error) {
+	if p := w.policies[id]; p != nil {
+		return p, nil
+	}
+	return nil, &gateway.Error{Kind: gateway.Unavailable, Message: "not known yet"}
 }
 
 func (w *world) Intent(e *gateway.Event) error {
@@ -211,7 +220,7 @@ func responseBody(end bool, body string) *extprocv3.ProcessingRequest {
 
 func process(w *world, end error, messages ...*extprocv3.ProcessingRequest) ([]*extprocv3.ProcessingResponse, error) {
 	s := processor.New(processor.Options{
-		Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler), Jobs: w.jobs,
+		Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Policies: emails, Logger: slog.New(slog.DiscardHandler), Jobs: w.jobs,
 	})
 	e := &envoy{messages: messages, end: end}
 	err := s.Process(e)
@@ -403,7 +412,7 @@ func TestAProvidersRefusalOfTheCredentialIsReplaced(t *testing.T) {
 func TestRefusalsShareEventsAboveTenASecond(t *testing.T) {
 	w := newWorld()
 	w.limiter = &freeLimiter{exhausted: &limit.Refusal{Code: "rate_limit_exceeded", Message: "slow down", RetryAfter: time.Second}}
-	s := processor.New(processor.Options{Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler)})
+	s := processor.New(processor.Options{Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Policies: emails, Logger: slog.New(slog.DiscardHandler)})
 	const requests = 300
 	for range requests {
 		if err := s.Process(&envoy{messages: []*extprocv3.ProcessingRequest{chatHeaders()}, end: io.EOF}); err != nil {
@@ -462,7 +471,7 @@ func TestARequestTimeoutDoesNotOutliveTheExchange(t *testing.T) {
 		}}}
 		c.ctx, c.cancel = context.WithCancel(context.Background())
 		s := processor.New(processor.Options{
-			Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler), Timeout: time.Hour,
+			Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Policies: emails, Logger: slog.New(slog.DiscardHandler), Timeout: time.Hour,
 		})
 		if err := s.Process(c); err != nil {
 			t.Fatal(err)

@@ -49,6 +49,7 @@ func unavailable(message string) *refusal {
 // refuse ends the request with r and records it when the key is known.
 func (x *exchange) refuse(r *refusal) *extprocv3.ProcessingResponse {
 	x.s.metrics.refused.WithLabelValues(r.code).Inc()
+	x.s.metrics.found(&x.event)
 	if x.key != nil {
 		x.event.Status = r.status
 		x.event.RefusalCode = r.code

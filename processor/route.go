@@ -315,7 +315,12 @@ func (x *exchange) brokenEnd() []byte {
 	if x.route == nil || !a.sse || a.marked || a.failed || x.phase != phaseAnswering || x.match.Endpoint.Meter == provider.MeterNone {
 		return nil
 	}
-	body := x.errorBody(&refusal{http.StatusBadGateway, "upstream_error", "the provider broke off its answer", "", 0, nil})
+	return x.errorEvent(&refusal{http.StatusBadGateway, "upstream_error", "the provider broke off its answer", "", 0, nil})
+}
+
+// errorEvent is r as the last event of a stream.
+func (x *exchange) errorEvent(r *refusal) []byte {
+	body := x.errorBody(r)
 	if x.match.Provider.Errors == provider.AnthropicErrors {
 		return []byte("\n\nevent: error\ndata: " + string(body) + "\n\n")
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/bricks-gateway/bricks/internal/cache"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
+	"github.com/bricks-gateway/bricks/internal/policy"
 	"github.com/bricks-gateway/bricks/internal/provider"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
@@ -40,6 +41,8 @@ type Config interface {
 	TicketKey() []byte
 	Users(ctx context.Context, key *gateway.Key, name string) ([]*gateway.User, error)
 	CustomProvider(name string) (*provider.Custom, error)
+	// Policy's error has the kind NotFound or Unavailable.
+	Policy(id string) (*policy.Policy, error)
 }
 
 // Spool keeps events. Both methods return once the record survives a crash of
@@ -56,7 +59,7 @@ type Jobs interface {
 	PendingJob(ctx context.Context, provider, path string) (bool, error)
 }
 
-// Options configures a Server. Config, Spool, Limiter, Prices and Logger are required.
+// Options configures a Server. Config, Spool, Limiter, Prices, Policies and Logger are required.
 type Options struct {
 	Config  Config
 	Spool   Spool
@@ -71,6 +74,8 @@ type Options struct {
 	Strict bool
 	// Jobs says what is yet to be charged; nil: nothing is.
 	Jobs Jobs
+	// Policies finds personal data for the keys that have a policy.
+	Policies *policy.Engine
 	// Cache keeps answers of routes that ask for it; nil: none do.
 	Cache cache.Store
 	// MaxCached is the largest answer that is kept, in bytes; 1 MiB if 0.
@@ -131,7 +136,7 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err 
 	if isAttempt(stream.Context()) {
 		return s.processAttempt(stream)
 	}
-	x := &exchange{s: s, ctx: stream.Context(), start: time.Now()}
+	x := &exchange{s: s, ctx: stream.Context(), start: time.Now(), send: stream.Send}
 	defer func() {
 		if p := recover(); p != nil {
 			s.metrics.panics.Inc()

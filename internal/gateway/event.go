@@ -62,6 +62,14 @@ const (
 	Pending  PriceStatus = "pending"
 )
 
+// What an event's policy did.
+const (
+	ActionAllowed  = "allowed"
+	ActionWarned   = "warned" // something was found that passed
+	ActionRedacted = "redacted"
+	ActionBlocked  = "blocked"
+)
+
 // ActionCharged marks an event that charges what an earlier request, whose id is
 // its correlation id, has cost at last. It is no request of its own.
 const ActionCharged = "charged"

@@ -46,7 +46,7 @@ func (x *Exchange) strings(ctx context.Context, body []byte, keep func(at int) b
 		}
 	}
 	trimmed := bytes.TrimLeft(body, " \t\r\n")
-	w.value(len(body)-len(trimmed), trimmed, where{top: true})
+	w.value(len(body)-len(trimmed), trimmed, where{})
 	return w.edits, failed
 }
 

@@ -68,8 +68,8 @@ func (x *Exchange) Warned() bool { return x.warned }
 
 // Shape is what is known of a request's JSON body.
 type Shape struct {
-	Custom bool     // nothing but Skip: every string is looked at
-	Skip   []string // members of the body's top that are no text
+	Custom bool // nothing but Leave: every string is looked at
+	Leave  int  // where a string begins that is no text, such as a model's name; 0: nowhere
 }
 
 // JSON returns a request's body with what the policy redacts replaced; every
@@ -77,9 +77,9 @@ type Shape struct {
 // ErrDetector.
 func (x *Exchange) JSON(ctx context.Context, body []byte, s Shape) ([]byte, error) {
 	d := &document{buf: make([]byte, 0, len(body))}
-	w := walker{d: d, custom: s.Custom, skip: s.Skip}
+	w := walker{d: d, custom: s.Custom, leave: s.Leave}
 	trimmed := bytes.TrimLeft(body, " \t\r\n")
-	w.value(len(body)-len(trimmed), trimmed, where{top: true, data: false})
+	w.value(len(body)-len(trimmed), trimmed, where{})
 	return x.apply(ctx, body, d)
 }
 

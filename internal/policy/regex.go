@@ -28,11 +28,13 @@ const (
 	budgetBlock    = 100 << 10
 )
 
-// A text is searched in windows, between which the time is looked at. A match
-// belongs to the window that it begins in, and may reach into the next one.
+// A text is searched in windows, a few matches at a time, and in between the
+// time is looked at. A match belongs to the window that it begins in, and may
+// reach into the next one.
 const (
-	window  = 16 << 10
+	window  = 4 << 10
 	overlap = 4 << 10
+	atOnce  = 64 // matches
 )
 
 // matchAll adds what the policy's expressions match, on the text as a reader
@@ -62,6 +64,9 @@ func (p *Policy) matchAll(d *document, found [][]match) error {
 // at the deadline.
 func search(re *regexp.Regexp, text string, deadline time.Time, yield func(start, end int)) (ok bool) {
 	for at := 0; ; {
+		if at >= len(text) {
+			return true
+		}
 		if time.Now().After(deadline) {
 			return false
 		}
@@ -73,17 +78,20 @@ func search(re *regexp.Regexp, text string, deadline time.Time, yield func(start
 		if !last {
 			next = boundary(text, next)
 		}
-		for _, m := range re.FindAllStringIndex(text[at:end], -1) {
+		found := re.FindAllStringIndex(text[at:end], atOnce)
+		full, behind := len(found) == atOnce, at+1
+		for _, m := range found {
 			start, stop := at+m[0], at+m[1]
-			if start == stop || !last && start >= next {
-				continue // of the next window
+			if !last && start >= next {
+				break // it is of the next window
 			}
-			yield(start, stop)
-			if !last {
-				next = max(next, stop)
+			if behind = max(behind, stop); start < stop {
+				yield(start, stop)
 			}
 		}
-		if last {
+		if full { // there may be more
+			next = behind
+		} else if next = max(next, behind); last {
 			return true
 		}
 		at = next

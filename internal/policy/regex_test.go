@@ -44,3 +44,11 @@ func TestMatchesAcrossWindows(t *testing.T) {
 		}
 	}
 }
+
+func TestMatchesOfNothingEnd(t *testing.T) {
+	p := &gateway.Policy{Regex: []gateway.RegexRule{{Definition: `\b|x`, Action: "allow_but_redact"}}}
+	got, err := begin(t, p, nil).JSON(t.Context(), []byte(`{"input":"`+strings.Repeat("a ", 5000)+`x"}`), policy.Shape{})
+	if want := strings.Repeat("a ", 5000) + `"}`; err != nil || !strings.Contains(string(got), strings.Repeat("a ", 4999)) {
+		t.Errorf("got %.80s, %v, want %.80s", got, err, want)
+	}
+}

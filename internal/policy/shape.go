@@ -13,7 +13,7 @@ type shape struct {
 	texts []shapeText
 	ended []string // choices whose texts are complete with it
 	over  bool     // no text goes on after it
-	// opaque: it carries sound.
+	// opaque: nothing else is to be looked for in it.
 	opaque bool
 }
 
@@ -22,6 +22,7 @@ type shapeText struct {
 	choice, channel string
 	start, end      int
 	json            bool
+	plain           bool // no literal: the text as it stands
 }
 
 func (s *shape) has(at int) bool {
@@ -35,13 +36,18 @@ func (s *shape) has(at int) bool {
 
 func (s *shape) add(m jsonscan.Member, at int, choice, channel string, json bool) {
 	if isString(m.Value) {
-		s.texts = append(s.texts, shapeText{choice, choice + "/" + channel, at + m.At, at + m.End(), json})
+		s.texts = append(s.texts, shapeText{choice: choice, channel: choice + "/" + channel, start: at + m.At, end: at + m.End(), json: json})
 	}
 }
 
 // readShape reads an event of any of the known shapes, or the one member called
 // field of others.
 func readShape(data []byte, field string) (s shape) {
+	if jsonscan.Check(data) != nil {
+		s.texts = []shapeText{{channel: "data", end: len(data), plain: true}}
+		s.opaque = true
+		return s
+	}
 	_ = jsonscan.Object(data, func(m jsonscan.Member) bool {
 		switch {
 		case m.Name == "choices" && m.IsArray():

@@ -11,9 +11,8 @@ import (
 // each choice and field waits for the next one, since its text may go on: it
 // takes the words with it that can leave by then. Not safe for concurrent use.
 type Stream struct {
-	x *Exchange
-	// field is the member that carries the text of a custom provider's events.
-	field string
+	x    *Exchange
+	form Form
 
 	flows map[string]*channel
 	order []*channel
@@ -34,6 +33,7 @@ type channel struct {
 type slot struct {
 	event      *queued
 	start, end int    // of the literal in the event's data
+	plain      bool   // it is no literal, but text
 	was        []byte // the text that came
 	text       []byte // that leaves
 }
@@ -49,31 +49,35 @@ type queued struct {
 // maxQueue bounds what waits in bytes: one choice may wait for another's words.
 const maxQueue = 8 << 20
 
-// Stream starts on a streaming answer. field is the name of the member that
-// carries a custom provider's text; empty for the known shapes.
-func (x *Exchange) Stream(field string) *Stream {
-	return &Stream{x: x, field: field, flows: map[string]*channel{}}
+// Form is what is known of a custom provider's stream. The zero value is for the
+// known shapes.
+type Form struct {
+	Field string // the name of the member that carries the text
+	End   string // the data of the last event; empty: [DONE]
+}
+
+// Stream starts on a streaming answer.
+func (x *Exchange) Stream(f Form) *Stream {
+	return &Stream{x: x, form: f, flows: map[string]*channel{}}
 }
 
 // Event takes the next event and appends to dst what may leave.
 func (s *Stream) Event(ctx context.Context, dst []byte, e sse.Event) ([]byte, error) {
-	q := &queued{raw: bytes.Clone(e.Raw)}
-	if e.Data == nil || bytes.Equal(e.Data, done) {
-		if e.Data != nil {
-			if err := s.flush(ctx, nil); err != nil {
-				return dst, err
-			}
+	q := &queued{raw: bytes.Clone(e.Raw), data: bytes.Clone(e.Data)}
+	if e.Data == nil {
+		return s.add(dst, q)
+	}
+	if data := string(bytes.TrimSpace(e.Data)); data == "[DONE]" || data != "" && data == s.form.End {
+		if err := s.flush(ctx, nil); err != nil {
+			return dst, err
 		}
 		return s.add(dst, q)
 	}
-	q.data = bytes.Clone(e.Data)
 	if err := s.read(ctx, q); err != nil {
 		return dst, err
 	}
 	return s.add(dst, q)
 }
-
-var done = []byte("[DONE]")
 
 // Close appends what still waits.
 func (s *Stream) Close(ctx context.Context, dst []byte) ([]byte, error) {
@@ -108,7 +112,11 @@ func (s *Stream) leave(dst []byte) []byte {
 func (q *queued) append(dst []byte) []byte {
 	edits := q.edits
 	for _, s := range q.slots {
-		if !bytes.Equal(s.was, s.text) {
+		switch {
+		case bytes.Equal(s.was, s.text):
+		case s.plain:
+			edits = append(edits, edit{s.start, s.end, string(s.text)})
+		default:
 			edits = append(edits, edit{s.start, s.end, string(quote(string(s.text)))})
 		}
 	}
@@ -137,7 +145,7 @@ func appendEvent(dst, raw, data []byte) []byte {
 
 // read finds the event's texts, and hands each to its flow.
 func (s *Stream) read(ctx context.Context, q *queued) error {
-	shape := readShape(q.data, s.field)
+	shape := readShape(q.data, s.form.Field)
 	for _, t := range shape.texts {
 		if err := s.flushOthers(ctx, t.choice, t.channel); err != nil {
 			return err
@@ -173,12 +181,15 @@ func (s *Stream) push(ctx context.Context, q *queued, t shapeText) error {
 		s.flows[t.channel] = c
 		s.order = append(s.order, c)
 	}
-	part, _ := appendDecoded(nil, q.data[t.start:t.end])
+	part := q.data[t.start:t.end]
+	if !t.plain {
+		part, _ = appendDecoded(nil, part)
+	}
 	out, err := c.push(ctx, string(part))
 	if err != nil {
 		return err
 	}
-	next := &slot{event: q, start: t.start, end: t.end, was: part}
+	next := &slot{event: q, start: t.start, end: t.end, plain: t.plain, was: part}
 	q.slots = append(q.slots, next)
 	q.open++
 	if c.waiting == nil {

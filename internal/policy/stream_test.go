@@ -89,7 +89,7 @@ func member(path ...string) func(*testing.T, string) string {
 // pass sends a stream through, and returns what comes out in each step.
 func pass(t *testing.T, x *policy.Exchange, field string, events ...string) (out []string) {
 	t.Helper()
-	s := x.Stream(field)
+	s := x.Stream(policy.Form{Field: field})
 	var scanner sse.Scanner
 	for _, e := range events {
 		var step []byte

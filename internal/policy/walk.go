@@ -16,8 +16,8 @@ type walker struct {
 	depth int    // JSON texts around this one
 	// custom: nobody knows the body's members, so that their names say nothing.
 	custom bool
-	// skip are members of the body's top that are no text.
-	skip []string
+	// leave is where a string begins that is no text; 0: nowhere.
+	leave int
 	// answer takes the strings of an answer; nil: the body is a request.
 	answer func(at int, literal []byte, here where)
 	edits  []edit // of what an answer must not have
@@ -31,7 +31,6 @@ type where struct {
 	label  string // its name, inside of data
 	parent string // the name of the object or list that it stands in
 	data   bool   // names are the client's own, and every one of them may explain a value
-	top    bool
 }
 
 // structural members hold no text that a model reads, or none that may change.
@@ -151,7 +150,7 @@ func (w *walker) object(at int, raw []byte, here where) {
 		}
 	}
 	_ = jsonscan.Object(raw, func(m jsonscan.Member) bool {
-		if w.takeOut(m, at, here) || w.passes(m, raw, kind, here) {
+		if w.leave != 0 && w.leave == at+m.At || w.takeOut(m, at, here) || w.passes(m, raw, kind, here) {
 			return true
 		}
 		next := where{parent: m.Name, data: here.data || w.isData(m)}
@@ -166,8 +165,6 @@ func (w *walker) object(at int, raw []byte, here where) {
 // passes reports whether a member is left alone.
 func (w *walker) passes(m jsonscan.Member, object []byte, kind string, here where) bool {
 	switch {
-	case here.top && slices.Contains(w.skip, m.Name):
-		return true
 	case here.data || w.custom:
 		return false
 	case isReference(m.Name):
