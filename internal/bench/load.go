@@ -18,6 +18,7 @@ type target struct {
 	admin     string // URL of the admin API; empty without a gateway
 	name      string
 	keyID     string // at the gateway
+	settingID string
 	url       string
 	header    http.Header
 	envoy     int // pid

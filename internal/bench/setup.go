@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -22,7 +23,9 @@ const (
 	bareName    = "bare Envoy"
 	noopName    = "no-op ext_proc"
 	gatewayName = "gateway"
-	limitsName  = "gateway, all limits"  // the same process, by a key with every limit
+	limitsName  = "gateway, all limits" // the same process, by a key with every limit
+	policyName  = "gateway, policy"     // that redacts every type in what is asked
+	answersName = "gateway, policy both ways"
 	routeName   = "gateway, route"       // of one step
 	keptName    = "gateway, kept answer" // of a route: nobody is called
 	// With a redis-server on the PATH, the same limits are counted there too.
@@ -64,7 +67,11 @@ func setUp(ctx context.Context, envoy, bricks, dir string) ([]target, error) {
 	if err != nil {
 		return nil, err
 	}
-	targets := append(append([]target{bare, filtered}, gateways...), routes...)
+	guarded, err := makePolicies(ctx, gateways[0])
+	if err != nil {
+		return nil, err
+	}
+	targets := slices.Concat([]target{bare, filtered}, gateways, guarded, routes)
 	if address, err := startRedis(ctx, dir); err != nil {
 		return nil, err
 	} else if address != "" {
@@ -142,20 +149,46 @@ func startGateway(ctx context.Context, name, envoy, bricks, dataDir string, upst
 	}, &setting); err != nil {
 		return nil, err
 	}
-	targets := []target{t, t}
-	targets[1].name = limitsName
-	for i, limits := range []map[string]any{{}, allLimits} {
-		body := map[string]any{"name": "bench", "settingIds": []string{setting.ID}}
-		for field, value := range limits {
-			body[field] = value
-		}
-		var key struct{ Key, KeyID string }
-		if err := call(ctx, http.MethodPut, t.admin+"/api/key-management/keys", body, &key); err != nil {
+	t.settingID = setting.ID
+	plain, err := makeKey(ctx, t, name, nil)
+	if err != nil {
+		return nil, err
+	}
+	limited, err := makeKey(ctx, t, limitsName, allLimits)
+	return []target{plain, limited}, err
+}
+
+// makePolicies makes keys for the setting of t: under a policy that redacts what
+// is asked, and under one that looks at answers, too.
+func makePolicies(ctx context.Context, t target) ([]target, error) {
+	var targets []target
+	for name, answers := range map[string]bool{policyName: false, answersName: true} {
+		var policy struct{ ID string }
+		if err := call(ctx, http.MethodPost, t.admin+"/api/policies", map[string]any{
+			"name": name, "tags": []string{"bench"}, "applyToResponse": answers, "config": map[string]any{"rules": map[string]string{"all": "allow_but_redact"}},
+		}, &policy); err != nil {
 			return nil, err
 		}
-		targets[i].keyID, targets[i].header = key.KeyID, jsonHeader("Authorization: Bearer "+key.Key)
+		guarded, err := makeKey(ctx, t, name, map[string]any{"policyId": policy.ID})
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, guarded)
 	}
+	slices.SortFunc(targets, func(a, b target) int { return strings.Compare(a.name, b.name) })
 	return targets, nil
+}
+
+// makeKey is t by another key, with more members.
+func makeKey(ctx context.Context, t target, name string, more map[string]any) (target, error) {
+	body := map[string]any{"name": "bench", "settingIds": []string{t.settingID}}
+	maps.Copy(body, more)
+	var key struct{ Key, KeyID string }
+	if err := call(ctx, http.MethodPut, t.admin+"/api/key-management/keys", body, &key); err != nil {
+		return t, err
+	}
+	t.name, t.keyID, t.header = name, key.KeyID, jsonHeader("Authorization: Bearer "+key.Key)
+	return t, nil
 }
 
 // makeRoutes makes routes for the key of t: one that calls the provider, and one

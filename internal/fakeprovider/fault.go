@@ -28,6 +28,8 @@ type fault struct {
 	cacheWrite1h int64         // x-fake-cache-write-1h-tokens: the part kept for an hour
 	reasoning    int64         // x-fake-reasoning-tokens: added to the output
 	looks        int           // x-fake-looks: 3 says so often that work goes on before it is done
+	say          string        // x-fake-say: TEXT is what the answer, or the tool's argument, is about
+	letters      bool          // x-fake-letters: yes streams one character an event
 	unbounded    bool          // x-fake-maximum: ignored writes on behind the output's maximum
 }
 
@@ -79,6 +81,10 @@ func (f *fault) set(name, value string) bool {
 		whole(&f.errorAfter)
 	case "words":
 		whole(&f.words)
+	case "say":
+		f.say = value
+	case "letters":
+		f.letters = true
 	case "looks":
 		whole(&f.looks)
 	case "cached-tokens":

@@ -15,9 +15,13 @@ type reply struct {
 	arguments string // of that call, JSON
 	limited   bool   // cut short by the output maximum
 	output    int64  // tokens, for all n
+	letters   bool   // words are single characters, blanks among them
 }
 
 func (x *exchange) reply(c conversation) reply {
+	if x.fault.say != "" {
+		c.last = x.fault.say
+	}
 	sum := sha256.Sum256([]byte(c.model + "\x00" + c.last))
 	r := reply{id: hex.EncodeToString(sum[:12]), model: answerModel(c.model)}
 	switch {
@@ -38,17 +42,25 @@ func (x *exchange) reply(c conversation) reply {
 			r.words = r.words[:c.maximum]
 		}
 		r.output = int64(len(r.words))
+		if x.fault.letters {
+			r.letters, r.words = true, strings.Split(r.text(), "")
+		}
 	}
 	r.output = r.output*max(1, c.n) + x.fault.reasoning
 	return r
 }
 
-func (r reply) text() string { return strings.Join(r.words, " ") }
+func (r reply) text() string {
+	if r.letters {
+		return strings.Join(r.words, "")
+	}
+	return strings.Join(r.words, " ")
+}
 
 // piece is what stream event i of the text carries.
 func (r reply) piece(i int) string {
-	if i == 0 {
-		return r.words[0]
+	if i == 0 || r.letters {
+		return r.words[i]
 	}
 	return " " + r.words[i]
 }

@@ -124,6 +124,9 @@ type Event struct {
 	RouteID          string      `json:"route_id"`
 	Attempts         int         `json:"attempts"`
 	RefusedCount     int         `json:"refused_count"`
+	PolicyID         string      `json:"policy_id"`
+
+	Findings map[string]int64 `json:"policy_findings"`
 }
 
 // Events returns all events of the last hour that the filter ("keyIds",
