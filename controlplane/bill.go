@@ -108,7 +108,7 @@ func (b *bill) charges() (events []*gateway.Event) {
 		e.ResponseModel, e.Usage = part.model, s.usage
 		e.Estimated, e.Incomplete = b.silent > 0, false
 		e.Latency, e.TimeToFirstToken, e.Attempts, e.RefusedCount = 0, 0, 0, 0
-		e.Request, e.Response = nil, nil
+		e.Request, e.Response, e.Findings = nil, nil, nil // what was found is counted once
 		terms := pricing.Terms{Tier: s.tier}
 		if b.job.Batch {
 			terms = pricing.Terms{Batch: true, Largest: s.largest}

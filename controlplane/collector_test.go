@@ -138,7 +138,7 @@ func (j *jobs) pending(setting, provider, job string) string {
 	j.number++
 	e := &gateway.Event{
 		ID: fmt.Sprintf("event-%d", j.number), CreatedAt: asked.Add(time.Duration(j.number) * j.apart), KeyID: "k", Tags: []string{"team"}, Accounts: []gateway.AccountID{"user:u"},
-		SettingID: setting, Provider: provider, Path: "/api/providers/x", Operation: "o", Status: 200, UserID: "u", CustomID: "c",
+		SettingID: setting, Provider: provider, Path: "/api/providers/x", Operation: "o", Status: 200, UserID: "u", CustomID: "c", Findings: map[string]int64{"email": 1},
 		PriceStatus: gateway.Pending, Job: job, Attempts: 1, Latency: time.Second, Action: "allowed", Request: []byte("{}"),
 	}
 	if err := j.db.WriteEvents(j.t.Context(), []*gateway.Event{e}); err != nil {
@@ -182,6 +182,9 @@ func (j *jobs) charges(id string) (list []string) {
 	for _, e := range j.events() {
 		if e.Action != gateway.ActionCharged || e.CorrelationID != id {
 			continue
+		}
+		if e.Findings != nil {
+			j.t.Errorf("a charge tells again what its request's policy found: %v", e.Findings)
 		}
 		list = append(list, fmt.Sprintf("%s %d in %d out %d nano %s %q estimated=%v",
 			e.ResponseModel, e.Usage.InputTokens, e.Usage.OutputTokens, e.Cost, e.PriceStatus, e.PriceTerms, e.Estimated))

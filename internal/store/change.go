@@ -15,6 +15,7 @@ const (
 	KindSetting = "setting"
 	KindRoute   = "route"
 	KindUser    = "user"
+	KindPolicy  = "policy"
 	KindPrices  = "prices" // overrides, or what to do without a price
 
 	KindCustomProvider = "custom_provider"

@@ -125,7 +125,7 @@ func asJSON(v any) string {
 	return string(encoded)
 }
 
-// jsonColumn scans a JSON text into a value; "[]" leaves nil.
+// jsonColumn scans a JSON text into a value; "[]" and "{}" leave nil.
 type jsonColumn struct{ into any }
 
 // Scan implements sql.Scanner.
@@ -139,7 +139,7 @@ func (c jsonColumn) Scan(src any) error {
 	default:
 		return fmt.Errorf("JSON column is a %T", src)
 	}
-	if string(raw) == "[]" {
+	if s := string(raw); s == "[]" || s == "{}" {
 		return nil
 	}
 	return json.Unmarshal(raw, c.into)

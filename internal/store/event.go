@@ -25,7 +25,7 @@ var eventColumns = []struct{ name, kind string }{
 	{"cost", "bigint"}, {"price_status", "text"}, {"estimated", "boolean"}, {"incomplete", "boolean"},
 	{"latency", "bigint"}, {"time_to_first_token", "bigint"}, {"attempts", "bigint"}, {"streamed", "boolean"},
 	{"custom_id", "text"}, {"user_id", "text"}, {"correlation_id", "text"}, {"metadata", "text"},
-	{"action", "text"}, {"policy_id", "text"}, {"route_id", "text"}, {"refusal_code", "text"}, {"refused_count", "bigint"}, {"job", "text"},
+	{"action", "text"}, {"policy_id", "text"}, {"route_id", "text"}, {"refusal_code", "text"}, {"refused_count", "bigint"}, {"job", "text"}, {"findings", "text"},
 	{"request", "bytea"}, {"response", "bytea"},
 }
 
@@ -54,9 +54,17 @@ func eventRow(e *gateway.Event) []any {
 		int64(e.Cost), text(string(e.PriceStatus)), e.Estimated, e.Incomplete,
 		e.Latency.Microseconds(), e.TimeToFirstToken.Microseconds(), int64(e.Attempts), e.Streamed,
 		text(e.CustomID), text(e.UserID), text(e.CorrelationID), text(e.Metadata),
-		text(e.Action), text(e.PolicyID), text(e.RouteID), text(e.RefusalCode), int64(e.RefusedCount), text(e.Job),
+		text(e.Action), text(e.PolicyID), text(e.RouteID), text(e.RefusalCode), int64(e.RefusedCount), text(e.Job), findingsJSON(e.Findings),
 		e.Request, e.Response,
 	}
+}
+
+func findingsJSON(found map[string]int64) string {
+	kept := make(map[string]int64, len(found))
+	for name, n := range found {
+		kept[text(name)] += n
+	}
+	return asJSON(kept)
 }
 
 // eventRows are what is written of one event: its row, and one for each account
@@ -103,7 +111,7 @@ func scanEvent(row scanner) (*gateway.Event, error) {
 		&e.Cost, &e.PriceStatus, &e.Estimated, &e.Incomplete,
 		&latency, &first, &e.Attempts, &e.Streamed,
 		&e.CustomID, &e.UserID, &e.CorrelationID, &e.Metadata,
-		&e.Action, &e.PolicyID, &e.RouteID, &e.RefusalCode, &e.RefusedCount, &e.Job,
+		&e.Action, &e.PolicyID, &e.RouteID, &e.RefusalCode, &e.RefusedCount, &e.Job, jsonColumn{&e.Findings},
 		&e.Request, &e.Response, jsonColumn{&e.Accounts},
 	)
 	e.CreatedAt = time.UnixMicro(created).UTC()

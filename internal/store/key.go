@@ -30,8 +30,8 @@ type KeyFilter struct {
 
 // CreateKey keeps a new key with its secret. It fills ID when empty, and
 // CreatedAt, UpdatedAt and Revision always. A secret that another key has (or
-// had and still knows), or an ID that is taken, is a Conflict; a setting that
-// does not exist is Invalid.
+// had and still knows), or an ID that is taken, is a Conflict; a setting or a
+// policy that does not exist is Invalid.
 func (s *Store) CreateKey(ctx context.Context, key *gateway.Key, secret NewSecret) error {
 	made := *key
 	if made.ID == "" {
@@ -44,6 +44,9 @@ func (s *Store) CreateKey(ctx context.Context, key *gateway.Key, secret NewSecre
 	made.UpdatedAt = made.CreatedAt
 	_, err := s.administer(ctx, "create key", func(ctx context.Context, q querier, revision int64) (Change, error) {
 		made.Revision = revision
+		if err := policyExists(ctx, q, made.PolicyID); err != nil {
+			return Change{}, err
+		}
 		row := keyRow(&made)
 		names := "id, created_at, created_revision, " + strings.Join(keyColumns, ", ")
 		_, err := q.exec(ctx, "INSERT INTO keys ("+names+") VALUES (?, ?, ?"+strings.Repeat(", ?", len(row))+")",
@@ -100,6 +103,9 @@ func (s *Store) UpdateKey(ctx context.Context, id string, change func(*gateway.K
 
 // putKey writes all of an existing key but its secrets.
 func (s *Store) putKey(ctx context.Context, q querier, key *gateway.Key) error {
+	if err := policyExists(ctx, q, key.PolicyID); err != nil {
+		return err
+	}
 	_, err := q.exec(ctx, "UPDATE keys SET "+strings.Join(keyColumns, " = ?, ")+" = ? WHERE id = ?", append(keyRow(key), key.ID)...)
 	if err != nil {
 		return err

@@ -156,6 +156,6 @@ func correction(e *gateway.Event, earlier int64, difference gateway.NanoUSD) *ga
 	c.Operation, c.CorrelationID = OperationCorrection, e.ID
 	c.Cost, c.PriceStatus, c.Usage = difference, gateway.Priced, gateway.Usage{}
 	c.Latency, c.TimeToFirstToken, c.Attempts, c.RefusedCount = 0, 0, 0, 0
-	c.Request, c.Response = nil, nil
+	c.Request, c.Response, c.Findings = nil, nil, nil // what was found is counted once
 	return &c
 }

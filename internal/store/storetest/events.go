@@ -70,6 +70,7 @@ func eventText(t *testing.T, s *store.Store) {
 	for i, bad := range []string{"\x00", "\xff\xfe", "a\x00b\xc3", "\xed\xa0\x80"} {
 		e := fullEvent(eventID(i))
 		e.CustomID, e.UserID, e.Metadata, e.RequestModel, e.Path, e.Tags = bad, bad, bad, bad, bad, []string{bad}
+		e.Findings = map[string]int64{bad: 1}
 		must(t, s.WriteEvents(t.Context(), []*gateway.Event{e}))
 		got, _, err := s.Events(t.Context(), store.EventFilter{CustomIDs: []string{bad}, Tags: []string{bad}})
 		must(t, err)

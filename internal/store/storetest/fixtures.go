@@ -120,7 +120,7 @@ func fullEvent(id string) *gateway.Event {
 		Cost: 9_000_000_001, PriceStatus: gateway.Priced, Estimated: true, Incomplete: true,
 		Latency: 1500 * time.Microsecond, TimeToFirstToken: 700 * time.Microsecond, Attempts: 2, Streamed: true,
 		CustomID: "custom", UserID: "user", CorrelationID: "correlation", Metadata: `{"a":"\u0000"}`,
-		Action: "redacted", PolicyID: "policy", RouteID: "route", RefusalCode: "rate_limit_exceeded", RefusedCount: 3,
+		Action: "redacted", PolicyID: "policy", Findings: map[string]int64{"email": 2, "regex": 1}, RouteID: "route", RefusalCode: "rate_limit_exceeded", RefusedCount: 3,
 		Request: []byte{0, 1, 0xff}, Response: []byte(`{"ok":true}`),
 		Accounts: []gateway.AccountID{"default:key:user", "user:u"}, Job: "/v1/batches/b?api-version=1",
 	}

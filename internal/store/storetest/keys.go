@@ -13,10 +13,11 @@ import (
 
 func keyRoundTrip(t *testing.T, s *store.Store) {
 	a, b := addSetting(t, s, "openai"), addSetting(t, s, "anthropic")
+	p := addPolicy(t, s, "p")
 	want := &gateway.Key{
 		Name: "Spike's key?", Tags: []string{"z", "a"}, Revoked: true, RevokedReason: "expired", TTL: "1h30m", ExpiresAt: time.Unix(2_000_000_000, 0).UTC(),
 		CostLimit: 5 * gateway.USD, CostLimitOverTime: 1, CostLimitUnit: gateway.Month, RateLimitOverTime: 7, RateLimitUnit: gateway.Second,
-		SettingIDs: []string{b.ID, a.ID}, AllowedPaths: []gateway.PathRule{{Path: "/api/x", Method: "POST"}}, AllowedModels: []string{"m"}, PolicyID: "p",
+		SettingIDs: []string{b.ID, a.ID}, AllowedPaths: []gateway.PathRule{{Path: "/api/x", Method: "POST"}}, AllowedModels: []string{"m"}, PolicyID: p.ID,
 		ShouldLogRequest: true, ShouldLogResponse: true, RotationEnabled: true, IsKeyNotHashed: true, RequireUser: true, AllowUnbounded: true, MaxParallelRequests: 4,
 	}
 	must(t, s.CreateKey(t.Context(), want, secretOf("secret")))
@@ -100,6 +101,7 @@ func keyRefused(t *testing.T, s *store.Store) {
 		{"secret of another key", gateway.Key{}, secretOf("taken"), gateway.Conflict},
 		{"id of another key", gateway.Key{ID: k.ID}, secretOf("new"), gateway.Conflict},
 		{"unknown setting", gateway.Key{SettingIDs: []string{p.ID, "nobody"}}, secretOf("new"), gateway.Invalid},
+		{"unknown policy", gateway.Key{PolicyID: "nobody"}, secretOf("new"), gateway.Invalid},
 		{"setting twice", gateway.Key{SettingIDs: []string{p.ID, p.ID}}, secretOf("new"), gateway.Invalid},
 		{"id with NUL", gateway.Key{ID: "a\x00"}, secretOf("new"), gateway.Invalid},
 		{"to be shown, without a secret", gateway.Key{IsKeyNotHashed: true}, store.NewSecret{Digest: digestOf("new")}, gateway.Invalid},

@@ -87,7 +87,7 @@ func rerate(t *testing.T, s *store.Store) {
 	want.ID, want.Operation, want.CorrelationID = made[0].ID, store.OperationCorrection, "full"
 	want.Cost, want.PriceStatus, want.Usage = -8_000_000_001, gateway.Priced, gateway.Usage{}
 	want.Latency, want.TimeToFirstToken, want.Attempts, want.RefusedCount = 0, 0, 0, 0
-	want.Request, want.Response = nil, nil
+	want.Request, want.Response, want.Findings = nil, nil, nil
 	all, _, err := s.Events(t.Context(), store.EventFilter{KeyIDs: []string{"other"}, CostOrder: "asc", Limit: 1})
 	must(t, err)
 	if diff := cmp.Diff([]*gateway.Event{&want}, all, same); diff != "" || made[0].ID == "full" {
