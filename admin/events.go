@@ -28,7 +28,7 @@ type eventSearch struct {
 	KeyIDs      optional[[]string] `json:"keyIds,omitzero" maxItems:"1000" doc:"Only events of these keys."`
 	Tags        optional[[]string] `json:"tags,omitzero" maxItems:"100" doc:"Only events whose key carried all of these tags."`
 	PolicyIDs   optional[[]string] `json:"policyIds,omitzero" maxItems:"1000" doc:"Only events of these policies."`
-	Actions     optional[[]string] `json:"actions,omitzero" maxItems:"6" enum:"allowed,redacted,blocked,cached,retried,charged" doc:"Only events of these actions: what a policy did, cached for an answer that the route had kept, retried for an attempt of a route that failed but was billed, or charged for what an earlier request has cost at last."`
+	Actions     optional[[]string] `json:"actions,omitzero" maxItems:"7" enum:"allowed,warned,redacted,blocked,cached,retried,charged" doc:"Only events of these actions: what a policy did, cached for an answer that the route had kept, retried for an attempt of a route that failed but was billed, or charged for what an earlier request has cost at last."`
 	Start       int64              `json:"start" minimum:"0" maximum:"253402300799" doc:"From this Unix second on."`
 	End         int64              `json:"end" minimum:"0" maximum:"253402300799" doc:"Before this Unix second."`
 	Limit       optional[int64]    `json:"limit,omitzero" minimum:"0" maximum:"1000" doc:"Most events in the answer; 0 or absent: 1000."`
@@ -45,44 +45,45 @@ type eventPage struct {
 
 // eventAnswer is an event as the API shows it.
 type eventAnswer struct {
-	ID                   string          `json:"id" format:"uuid"`
-	CreatedAt            int64           `json:"created_at" doc:"Unix seconds."`
-	Tags                 []string        `json:"tags" doc:"The key's tags at the time."`
-	KeyID                string          `json:"key_id"`
-	CostInUSD            usd             `json:"cost_in_usd"`
-	Model                string          `json:"model" doc:"The model that answered, else the one asked for."`
-	Provider             string          `json:"provider"`
-	Status               int             `json:"status" doc:"The HTTP status that the client saw; 499: it left before the end."`
-	PromptTokenCount     int64           `json:"prompt_token_count"`
-	CompletionTokenCount int64           `json:"completion_token_count"`
-	LatencyInMs          int64           `json:"latency_in_ms"`
-	Path                 string          `json:"path"`
-	Method               string          `json:"method"`
-	CustomID             string          `json:"custom_id"`
-	Request              []byte          `json:"request,omitempty" doc:"Only when the key keeps it."`
-	Response             []byte          `json:"response,omitempty" doc:"Only when the key keeps it."`
-	UserID               string          `json:"user_id"`
-	Action               string          `json:"action"`
-	PolicyID             string          `json:"policy_id"`
-	RouteID              string          `json:"route_id"`
-	CorrelationID        string          `json:"correlation_id"`
-	Metadata             json.RawMessage `json:"metadata,omitempty" doc:"The JSON that the client sent in x-metadata."`
-	SettingID            string          `json:"setting_id"`
-	Operation            string          `json:"operation"`
-	CachedTokenCount     int64           `json:"cached_token_count" doc:"Part of prompt_token_count that came from the provider's cache."`
-	CacheWriteTokenCount int64           `json:"cache_write_token_count" doc:"Part of prompt_token_count that went into the provider's cache."`
-	ReasoningTokenCount  int64           `json:"reasoning_token_count" doc:"Part of completion_token_count."`
-	TimeToFirstTokenInMs int64           `json:"time_to_first_token_in_ms,omitempty" doc:"Absent: unknown."`
-	Attempts             int             `json:"attempts"`
-	Streamed             bool            `json:"streamed"`
-	Estimated            bool            `json:"estimated" doc:"The provider did not report all of the usage."`
-	Incomplete           bool            `json:"incomplete" doc:"The answer did not reach its end."`
-	PriceStatus          string          `json:"price_status" enum:"priced,unpriced,free,pending" doc:"pending: what it costs is told later, and then charged by events of the action charged whose correlation_id is this id."`
-	PriceModel           string          `json:"price_model,omitempty" doc:"What it was priced as, when that is not the model."`
-	PriceTerms           string          `json:"price_terms,omitempty" doc:"The service tier that it was priced at, or batch; absent: the standard one. batch/N sums requests of a batch up, the largest with N input tokens."`
-	Units                *eventUnits     `json:"units,omitempty" doc:"What else was billed than plain tokens."`
-	RefusalCode          string          `json:"refusal_code,omitempty" doc:"Why the gateway refused."`
-	RefusedCount         int             `json:"refused_count,omitempty" doc:"Requests that this refusal stands for."`
+	ID                   string           `json:"id" format:"uuid"`
+	CreatedAt            int64            `json:"created_at" doc:"Unix seconds."`
+	Tags                 []string         `json:"tags" doc:"The key's tags at the time."`
+	KeyID                string           `json:"key_id"`
+	CostInUSD            usd              `json:"cost_in_usd"`
+	Model                string           `json:"model" doc:"The model that answered, else the one asked for."`
+	Provider             string           `json:"provider"`
+	Status               int              `json:"status" doc:"The HTTP status that the client saw; 499: it left before the end."`
+	PromptTokenCount     int64            `json:"prompt_token_count"`
+	CompletionTokenCount int64            `json:"completion_token_count"`
+	LatencyInMs          int64            `json:"latency_in_ms"`
+	Path                 string           `json:"path"`
+	Method               string           `json:"method"`
+	CustomID             string           `json:"custom_id"`
+	Request              []byte           `json:"request,omitempty" doc:"Only when the key keeps it."`
+	Response             []byte           `json:"response,omitempty" doc:"Only when the key keeps it."`
+	UserID               string           `json:"user_id"`
+	Action               string           `json:"action"`
+	PolicyID             string           `json:"policy_id"`
+	PolicyFindings       map[string]int64 `json:"policy_findings,omitempty" doc:"What the policy found: how many of each type, regex for what a regular expression matched; never the values. Absent: nothing."`
+	RouteID              string           `json:"route_id"`
+	CorrelationID        string           `json:"correlation_id"`
+	Metadata             json.RawMessage  `json:"metadata,omitempty" doc:"The JSON that the client sent in x-metadata."`
+	SettingID            string           `json:"setting_id"`
+	Operation            string           `json:"operation"`
+	CachedTokenCount     int64            `json:"cached_token_count" doc:"Part of prompt_token_count that came from the provider's cache."`
+	CacheWriteTokenCount int64            `json:"cache_write_token_count" doc:"Part of prompt_token_count that went into the provider's cache."`
+	ReasoningTokenCount  int64            `json:"reasoning_token_count" doc:"Part of completion_token_count."`
+	TimeToFirstTokenInMs int64            `json:"time_to_first_token_in_ms,omitempty" doc:"Absent: unknown."`
+	Attempts             int              `json:"attempts"`
+	Streamed             bool             `json:"streamed"`
+	Estimated            bool             `json:"estimated" doc:"The provider did not report all of the usage."`
+	Incomplete           bool             `json:"incomplete" doc:"The answer did not reach its end."`
+	PriceStatus          string           `json:"price_status" enum:"priced,unpriced,free,pending" doc:"pending: what it costs is told later, and then charged by events of the action charged whose correlation_id is this id."`
+	PriceModel           string           `json:"price_model,omitempty" doc:"What it was priced as, when that is not the model."`
+	PriceTerms           string           `json:"price_terms,omitempty" doc:"The service tier that it was priced at, or batch; absent: the standard one. batch/N sums requests of a batch up, the largest with N input tokens."`
+	Units                *eventUnits      `json:"units,omitempty" doc:"What else was billed than plain tokens."`
+	RefusalCode          string           `json:"refusal_code,omitempty" doc:"Why the gateway refused."`
+	RefusedCount         int              `json:"refused_count,omitempty" doc:"Requests that this refusal stands for."`
 }
 
 // eventUnits is what an event counts beside its plain tokens; absent: none.
@@ -226,7 +227,7 @@ func newEventAnswer(e *gateway.Event) eventAnswer {
 		PromptTokenCount: e.Usage.InputTokens, CompletionTokenCount: e.Usage.OutputTokens,
 		LatencyInMs: milliseconds(e.Latency), Path: e.Path, Method: e.Method, CustomID: e.CustomID,
 		Request: e.Request, Response: e.Response,
-		UserID: e.UserID, Action: e.Action, PolicyID: e.PolicyID, RouteID: e.RouteID, CorrelationID: e.CorrelationID,
+		UserID: e.UserID, Action: e.Action, PolicyID: e.PolicyID, PolicyFindings: e.Findings, RouteID: e.RouteID, CorrelationID: e.CorrelationID,
 		SettingID: e.SettingID, Operation: e.Operation,
 		CachedTokenCount:     e.Usage.CacheReadTokens,
 		CacheWriteTokenCount: e.Usage.CacheWrite5mTokens + e.Usage.CacheWrite1hTokens,

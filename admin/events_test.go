@@ -71,6 +71,37 @@ func TestEventFields(t *testing.T) {
 	}
 }
 
+// A policy's events are found by what it did and tell what it found.
+func TestEventsOfPolicies(t *testing.T) {
+	f := newFixture(t)
+	var list []*gateway.Event
+	for i, action := range []string{"allowed", "warned", "redacted", "blocked"} {
+		e := &gateway.Event{ID: uuid.NewString(), CreatedAt: f.clock().Add(time.Duration(i) * time.Minute), KeyID: keyA, CustomID: action, Action: action, PolicyID: "p", PriceStatus: gateway.Free}
+		if action != "allowed" {
+			e.Findings = map[string]int64{"email": int64(i), "regex": 7}
+		}
+		list = append(list, e)
+	}
+	list = append(list, &gateway.Event{ID: uuid.NewString(), CreatedAt: f.clock(), KeyID: keyA, Action: "blocked", PolicyID: "other", PriceStatus: gateway.Free})
+	if err := f.store.WriteEvents(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	span := fmt.Sprintf("/api/v2/events?policyIds=p&start=%d&end=%d&actions=", f.clock().Unix(), f.clock().Add(time.Hour).Unix())
+	for i, action := range []string{"allowed", "warned", "redacted", "blocked"} {
+		got := f.want(f.do("GET", span+action, ""), 200)
+		if len(got.at("events").([]any)) != 1 || got.at("events", 0, "custom_id") != action {
+			t.Errorf("%s: %s", action, got.text)
+		}
+		found, has := got.at("events", 0, "policy_findings").(map[string]any)
+		if has != (i > 0) || has && (found["email"] != float64(i) || found["regex"] != 7.0 || len(found) != 2) {
+			t.Errorf("%s: findings %v", action, found)
+		}
+	}
+	if got := f.want(f.do("GET", span+"warned,redacted,blocked", ""), 200); len(got.at("events").([]any)) != 3 {
+		t.Errorf("three actions: %s", got.text)
+	}
+}
+
 func TestListEvents(t *testing.T) {
 	f := newFixture(t)
 	f.events(keyA, keyB)

@@ -29,7 +29,21 @@ func clean(e *gateway.Event) *gateway.Event {
 			c.Tags[i] = cleanText(c.Tags[i])
 		}
 	}
+	for name := range c.Findings {
+		if !storable(name) {
+			c.Findings = cleanNames(c.Findings)
+			break
+		}
+	}
 	return &c
+}
+
+func cleanNames(found map[string]int64) map[string]int64 {
+	clean := make(map[string]int64, len(found))
+	for name, n := range found {
+		clean[cleanText(name)] += n
+	}
+	return clean
 }
 
 func storable(s string) bool { return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) }

@@ -31,7 +31,7 @@ func toProto(e *gateway.Event) *eventv1.Event {
 		Attempts: int32(e.Attempts), Streamed: e.Streamed, CustomId: e.CustomID, UserId: e.UserID,
 		CorrelationId: e.CorrelationID, Metadata: e.Metadata, Action: e.Action, PolicyId: e.PolicyID, RouteId: e.RouteID,
 		RefusalCode: e.RefusalCode, RefusedCount: int32(e.RefusedCount), Request: e.Request, Response: e.Response, Accounts: accounts,
-		Job: e.Job,
+		Job: e.Job, Findings: e.Findings,
 	}
 }
 
@@ -60,6 +60,6 @@ func fromProto(p *eventv1.Event) *gateway.Event {
 		Attempts: int(p.Attempts), Streamed: p.Streamed, CustomID: p.CustomId, UserID: p.UserId,
 		CorrelationID: p.CorrelationId, Metadata: p.Metadata, Action: p.Action, PolicyID: p.PolicyId, RouteID: p.RouteId,
 		RefusalCode: p.RefusalCode, RefusedCount: int(p.RefusedCount), Request: p.Request, Response: p.Response, Accounts: accounts,
-		Job: p.Job,
+		Job: p.Job, Findings: p.Findings,
 	}
 }

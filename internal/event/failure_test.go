@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/bricks-gateway/bricks/internal/event"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 )
@@ -114,7 +116,7 @@ func TestOneProcessAtATime(t *testing.T) {
 
 func TestTextThatNoDatabaseHoldsIsMadeClean(t *testing.T) {
 	s := open(t, t.TempDir(), event.Options{})
-	e := &gateway.Event{ID: "1", CustomID: "a\x00b", RequestModel: "m\xff", Tags: []string{"\xc3\x28"}}
+	e := &gateway.Event{ID: "1", CustomID: "a\x00b", RequestModel: "m\xff", Tags: []string{"\xc3\x28"}, Findings: map[string]int64{"a\xff": 1, "a\x00": 2, "b": 4}}
 	if err := errors.Join(s.Intent(e), s.Final(e)); err != nil {
 		t.Fatal(err)
 	}
@@ -123,6 +125,9 @@ func TestTextThatNoDatabaseHoldsIsMadeClean(t *testing.T) {
 	got := l.events["1"]
 	if got.CustomID != "a\uFFFDb" || got.RequestModel != "m\uFFFD" || got.Tags[0] != "\uFFFD(" {
 		t.Errorf("delivered %q %q %q", got.CustomID, got.RequestModel, got.Tags)
+	}
+	if diff := cmp.Diff(map[string]int64{"a\uFFFD": 3, "b": 4}, got.Findings); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
 	}
 	if e.Tags[0] != "\xc3\x28" {
 		t.Error("the caller's event was changed")

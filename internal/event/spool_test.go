@@ -57,6 +57,7 @@ func example(id string) *gateway.Event {
 		Cost: 42, PriceStatus: gateway.Priced, Estimated: true, Incomplete: true, Latency: 3 * time.Millisecond, TimeToFirstToken: time.Millisecond,
 		Attempts: 2, Streamed: true, CustomID: "c", UserID: "u", CorrelationID: "x", Metadata: "{}", Action: "allowed", PolicyID: "p", RouteID: "r",
 		RefusalCode: "f", RefusedCount: 9, Request: []byte{0, 1}, Response: []byte{2}, Accounts: []gateway.AccountID{"user:u", "default:key:u"}, Job: "/v1/batches/b",
+		Findings: map[string]int64{"email": 2, "regex": 1},
 	}
 }
 

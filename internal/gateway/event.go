@@ -112,7 +112,7 @@ type Event struct {
 	UserID        string
 	CorrelationID string
 	Metadata      string // JSON object or empty
-	Action        string // allowed, redacted, blocked, cached, retried, charged
+	Action        string // allowed, warned, redacted, blocked, cached, retried, charged
 	PolicyID      string
 	// Findings counts what the policy found, by the type's name or "regex"; never
 	// the values.

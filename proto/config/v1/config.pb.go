@@ -4,8 +4,8 @@
 // 	protoc        v7.35.1
 // source: proto/config/v1/config.proto
 
-// The config stream: how a processor learns keys, users, provider settings and
-// routes.
+// The config stream: how a processor learns keys, users, provider settings,
+// policies and routes.
 // It is shaped like delta xDS: subscribe by name, versioned resources,
 // removals, negative answers, and an acknowledgement of every update.
 
@@ -227,8 +227,12 @@ type ConfigUpdate struct {
 	// All of the beginning are told: what a processor knows from an earlier
 	// stream, and was not told of on this one, is gone.
 	CustomProvidersComplete bool `protobuf:"varint,22,opt,name=custom_providers_complete,json=customProvidersComplete,proto3" json:"custom_providers_complete,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	// Policies stand in the update of the keys that name them, or in one before it.
+	Policies []*Policy `protobuf:"bytes,30,rep,name=policies,proto3" json:"policies,omitempty"`
+	// Ids of policies that no longer exist, as of revision.
+	RemovedPolicies []string `protobuf:"bytes,31,rep,name=removed_policies,json=removedPolicies,proto3" json:"removed_policies,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ConfigUpdate) Reset() {
@@ -343,6 +347,20 @@ func (x *ConfigUpdate) GetCustomProvidersComplete() bool {
 		return x.CustomProvidersComplete
 	}
 	return false
+}
+
+func (x *ConfigUpdate) GetPolicies() []*Policy {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
+func (x *ConfigUpdate) GetRemovedPolicies() []string {
+	if x != nil {
+		return x.RemovedPolicies
+	}
+	return nil
 }
 
 type MatchingUsers struct {
@@ -1360,7 +1378,7 @@ var File_proto_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\x1cproto/config/v1/config.proto\x12\x10bricks.config.v1\x1a\x1cproto/config/v1/custom.proto\"\xeb\x02\n" +
+	"\x1cproto/config/v1/config.proto\x12\x10bricks.config.v1\x1a\x1cproto/config/v1/custom.proto\x1a\x1cproto/config/v1/policy.proto\"\xeb\x02\n" +
 	"\rConfigRequest\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12%\n" +
 	"\x0esubscribe_keys\x18\x02 \x03(\fR\rsubscribeKeys\x12)\n" +
@@ -1373,7 +1391,7 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\aEndUser\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x12\n" +
-	"\x04tags\x18\x03 \x03(\tR\x04tags\"\xd9\x04\n" +
+	"\x04tags\x18\x03 \x03(\tR\x04tags\"\xba\x05\n" +
 	"\fConfigUpdate\x12\x14\n" +
 	"\x05nonce\x18\x01 \x01(\x04R\x05nonce\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12=\n" +
@@ -1387,7 +1405,9 @@ const file_proto_config_v1_config_proto_rawDesc = "" +
 	"\x06prices\x18\x0f \x01(\v2\x18.bricks.config.v1.PricesR\x06prices\x12K\n" +
 	"\x10custom_providers\x18\x14 \x03(\v2 .bricks.config.v1.CustomProviderR\x0fcustomProviders\x128\n" +
 	"\x18removed_custom_providers\x18\x15 \x03(\tR\x16removedCustomProviders\x12:\n" +
-	"\x19custom_providers_complete\x18\x16 \x01(\bR\x17customProvidersComplete\"\x8e\x01\n" +
+	"\x19custom_providers_complete\x18\x16 \x01(\bR\x17customProvidersComplete\x124\n" +
+	"\bpolicies\x18\x1e \x03(\v2\x18.bricks.config.v1.PolicyR\bpolicies\x12)\n" +
+	"\x10removed_policies\x18\x1f \x03(\tR\x0fremovedPolicies\"\x8e\x01\n" +
 	"\rMatchingUsers\x124\n" +
 	"\bend_user\x18\x01 \x01(\v2\x19.bricks.config.v1.EndUserR\aendUser\x12,\n" +
 	"\x05users\x18\x02 \x03(\v2\x16.bricks.config.v1.UserR\x05users\x12\x19\n" +
@@ -1525,6 +1545,7 @@ var file_proto_config_v1_config_proto_goTypes = []any{
 	nil,                     // 13: bricks.config.v1.RouteStep.ParamsEntry
 	nil,                     // 14: bricks.config.v1.ProviderSetting.ParamsEntry
 	(*CustomProvider)(nil),  // 15: bricks.config.v1.CustomProvider
+	(*Policy)(nil),          // 16: bricks.config.v1.Policy
 }
 var file_proto_config_v1_config_proto_depIdxs = []int32{
 	1,  // 0: bricks.config.v1.ConfigRequest.subscribe_users:type_name -> bricks.config.v1.EndUser
@@ -1535,22 +1556,23 @@ var file_proto_config_v1_config_proto_depIdxs = []int32{
 	3,  // 5: bricks.config.v1.ConfigUpdate.users:type_name -> bricks.config.v1.MatchingUsers
 	4,  // 6: bricks.config.v1.ConfigUpdate.prices:type_name -> bricks.config.v1.Prices
 	15, // 7: bricks.config.v1.ConfigUpdate.custom_providers:type_name -> bricks.config.v1.CustomProvider
-	1,  // 8: bricks.config.v1.MatchingUsers.end_user:type_name -> bricks.config.v1.EndUser
-	10, // 9: bricks.config.v1.MatchingUsers.users:type_name -> bricks.config.v1.User
-	5,  // 10: bricks.config.v1.Prices.overrides:type_name -> bricks.config.v1.PriceOverride
-	7,  // 11: bricks.config.v1.RouteUpdate.routes:type_name -> bricks.config.v1.Route
-	8,  // 12: bricks.config.v1.Route.steps:type_name -> bricks.config.v1.RouteStep
-	13, // 13: bricks.config.v1.RouteStep.params:type_name -> bricks.config.v1.RouteStep.ParamsEntry
-	11, // 14: bricks.config.v1.Key.allowed_paths:type_name -> bricks.config.v1.PathRule
-	11, // 15: bricks.config.v1.User.allowed_paths:type_name -> bricks.config.v1.PathRule
-	14, // 16: bricks.config.v1.ProviderSetting.params:type_name -> bricks.config.v1.ProviderSetting.ParamsEntry
-	0,  // 17: bricks.config.v1.ConfigDiscovery.Stream:input_type -> bricks.config.v1.ConfigRequest
-	2,  // 18: bricks.config.v1.ConfigDiscovery.Stream:output_type -> bricks.config.v1.ConfigUpdate
-	18, // [18:19] is the sub-list for method output_type
-	17, // [17:18] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	16, // 8: bricks.config.v1.ConfigUpdate.policies:type_name -> bricks.config.v1.Policy
+	1,  // 9: bricks.config.v1.MatchingUsers.end_user:type_name -> bricks.config.v1.EndUser
+	10, // 10: bricks.config.v1.MatchingUsers.users:type_name -> bricks.config.v1.User
+	5,  // 11: bricks.config.v1.Prices.overrides:type_name -> bricks.config.v1.PriceOverride
+	7,  // 12: bricks.config.v1.RouteUpdate.routes:type_name -> bricks.config.v1.Route
+	8,  // 13: bricks.config.v1.Route.steps:type_name -> bricks.config.v1.RouteStep
+	13, // 14: bricks.config.v1.RouteStep.params:type_name -> bricks.config.v1.RouteStep.ParamsEntry
+	11, // 15: bricks.config.v1.Key.allowed_paths:type_name -> bricks.config.v1.PathRule
+	11, // 16: bricks.config.v1.User.allowed_paths:type_name -> bricks.config.v1.PathRule
+	14, // 17: bricks.config.v1.ProviderSetting.params:type_name -> bricks.config.v1.ProviderSetting.ParamsEntry
+	0,  // 18: bricks.config.v1.ConfigDiscovery.Stream:input_type -> bricks.config.v1.ConfigRequest
+	2,  // 19: bricks.config.v1.ConfigDiscovery.Stream:output_type -> bricks.config.v1.ConfigUpdate
+	19, // [19:20] is the sub-list for method output_type
+	18, // [18:19] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_proto_config_v1_config_proto_init() }
@@ -1559,6 +1581,7 @@ func file_proto_config_v1_config_proto_init() {
 		return
 	}
 	file_proto_config_v1_custom_proto_init()
+	file_proto_config_v1_policy_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -4,8 +4,8 @@
 // - protoc             v7.35.1
 // source: proto/config/v1/config.proto
 
-// The config stream: how a processor learns keys, users, provider settings and
-// routes.
+// The config stream: how a processor learns keys, users, provider settings,
+// policies and routes.
 // It is shaped like delta xDS: subscribe by name, versioned resources,
 // removals, negative answers, and an acknowledgement of every update.
 

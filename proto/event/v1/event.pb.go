@@ -66,7 +66,9 @@ type Event struct {
 	PriceModel string `protobuf:"bytes,40,opt,name=price_model,json=priceModel,proto3" json:"price_model,omitempty"`
 	PriceTerms string `protobuf:"bytes,41,opt,name=price_terms,json=priceTerms,proto3" json:"price_terms,omitempty"`
 	// Where the provider tells the state of what it still works on.
-	Job           string `protobuf:"bytes,42,opt,name=job,proto3" json:"job,omitempty"`
+	Job string `protobuf:"bytes,42,opt,name=job,proto3" json:"job,omitempty"`
+	// What the policy found: counts by the type's name, or "regex".
+	Findings      map[string]int64 `protobuf:"bytes,43,rep,name=findings,proto3" json:"findings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -353,6 +355,13 @@ func (x *Event) GetJob() string {
 	return ""
 }
 
+func (x *Event) GetFindings() map[string]int64 {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
 type Usage struct {
 	state                protoimpl.MessageState `protogen:"open.v1"`
 	InputTokens          int64                  `protobuf:"varint,1,opt,name=input_tokens,json=inputTokens,proto3" json:"input_tokens,omitempty"`
@@ -529,7 +538,7 @@ var File_proto_event_v1_event_proto protoreflect.FileDescriptor
 
 const file_proto_event_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x1aproto/event/v1/event.proto\x12\x0fbricks.event.v1\"\xb4\b\n" +
+	"\x1aproto/event/v1/event.proto\x12\x0fbricks.event.v1\"\xb3\t\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\"\n" +
 	"\rcreated_at_us\x18\x02 \x01(\x03R\vcreatedAtUs\x12\x15\n" +
@@ -573,7 +582,11 @@ const file_proto_event_v1_event_proto_rawDesc = "" +
 	"priceModel\x12\x1f\n" +
 	"\vprice_terms\x18) \x01(\tR\n" +
 	"priceTerms\x12\x10\n" +
-	"\x03job\x18* \x01(\tR\x03job\"\xae\x05\n" +
+	"\x03job\x18* \x01(\tR\x03job\x12@\n" +
+	"\bfindings\x18+ \x03(\v2$.bricks.event.v1.Event.FindingsEntryR\bfindings\x1a;\n" +
+	"\rFindingsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xae\x05\n" +
 	"\x05Usage\x12!\n" +
 	"\finput_tokens\x18\x01 \x01(\x03R\vinputTokens\x12*\n" +
 	"\x11cache_read_tokens\x18\x02 \x01(\x03R\x0fcacheReadTokens\x121\n" +
@@ -608,18 +621,20 @@ func file_proto_event_v1_event_proto_rawDescGZIP() []byte {
 	return file_proto_event_v1_event_proto_rawDescData
 }
 
-var file_proto_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_proto_event_v1_event_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_proto_event_v1_event_proto_goTypes = []any{
 	(*Event)(nil), // 0: bricks.event.v1.Event
 	(*Usage)(nil), // 1: bricks.event.v1.Usage
+	nil,           // 2: bricks.event.v1.Event.FindingsEntry
 }
 var file_proto_event_v1_event_proto_depIdxs = []int32{
 	1, // 0: bricks.event.v1.Event.usage:type_name -> bricks.event.v1.Usage
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	2, // 1: bricks.event.v1.Event.findings:type_name -> bricks.event.v1.Event.FindingsEntry
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_proto_event_v1_event_proto_init() }
@@ -633,7 +648,7 @@ func file_proto_event_v1_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_event_v1_event_proto_rawDesc), len(file_proto_event_v1_event_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
