@@ -50,6 +50,13 @@ type Store interface {
 	DeleteRoute(ctx context.Context, id string) (revision int64, err error)
 	Route(ctx context.Context, id string) (*gateway.Route, error)
 	Routes(ctx context.Context, ids []string) ([]*gateway.Route, error)
+
+	CreatePolicy(ctx context.Context, p *gateway.Policy) error
+	UpdatePolicy(ctx context.Context, id string, change func(*gateway.Policy) error) (*gateway.Policy, error)
+	DeletePolicy(ctx context.Context, id string) (revision int64, err error)
+	Policy(ctx context.Context, id string) (*gateway.Policy, error)
+	Policies(ctx context.Context, f store.PolicyFilter) ([]*gateway.Policy, error)
+
 	CreateUser(ctx context.Context, u *gateway.User) error
 	UpdateUser(ctx context.Context, id string, change func(*gateway.User) error) (*gateway.User, error)
 	DeleteUser(ctx context.Context, id string) (revision int64, err error)
@@ -104,9 +111,6 @@ type Options struct {
 	// CheckURL judges a setting's url beyond its form (private addresses, plain
 	// http). nil: https only.
 	CheckURL func(raw string) error
-	// CheckPolicy judges a key's policyId. nil refuses every one, because a
-	// policy that nothing enforces must not look as if it were.
-	CheckPolicy func(ctx context.Context, id string) error
 
 	// UnknownPrice is the policy while none is stored; empty: deny.
 	UnknownPrice gateway.UnknownPricePolicy
@@ -179,6 +183,7 @@ func (a *api) table() []route {
 	routes = append(routes, a.customProviderRoutes()...)
 	routes = append(routes, a.keyRoutes()...)
 	routes = append(routes, a.failoverRoutes()...)
+	routes = append(routes, a.policyRoutes()...)
 	routes = append(routes, a.userRoutes()...)
 	routes = append(routes, a.eventRoutes()...)
 	routes = append(routes, a.standingRoutes()...)

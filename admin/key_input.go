@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,7 +40,7 @@ type KeyFields struct {
 	SettingIDs    optional[[]string]   `json:"settingIds,omitzero" maxItems:"100" maxLength:"64" doc:"Provider settings to use, in the order of preference."`
 	AllowedPaths  optional[[]pathRule] `json:"allowedPaths,omitzero" maxItems:"1000" doc:"Paths that may be called; empty: all."`
 	AllowedModels optional[[]string]   `json:"allowedModels,omitzero" maxItems:"1000" minLength:"1" maxLength:"256" doc:"Models that may be asked for; empty: all."`
-	PolicyID      optional[string]     `json:"policyId,omitzero" maxLength:"64"`
+	PolicyID      optional[string]     `json:"policyId,omitzero" maxLength:"64" doc:"The policy that looks at requests; empty or null: none."`
 
 	ShouldLogRequest  optional[bool] `json:"shouldLogRequest,omitzero" doc:"Keep request bodies in events."`
 	ShouldLogResponse optional[bool] `json:"shouldLogResponse,omitzero" doc:"Keep answers in events."`
@@ -84,14 +83,15 @@ type keyChange struct {
 	creating  bool
 	expiresAt json.RawMessage // the read-only member, as the client sent it back
 	known     []string        // those of the named settings that exist
-	policyErr error           // why the named policy cannot be used
+	policyID  string          // the named policy; empty: none
+	policyErr error           // why it cannot be used
 	faults    []fault
 }
 
-func (a *api) newKeyChange(ctx context.Context, f *KeyFields, expiresAt json.RawMessage) (*keyChange, error) {
-	ch := &keyChange{fields: f, now: a.Now(), expiresAt: expiresAt}
+func (c *call) newKeyChange(ctx context.Context, f *KeyFields, expiresAt json.RawMessage) (*keyChange, error) {
+	ch := &keyChange{fields: f, now: c.api.Now(), expiresAt: expiresAt}
 	if ids, none := canonicalIDs(append(distinct(f.SettingIDs.Value), distinct([]string{f.SettingID.Value})...)); !none && len(ids) > 0 {
-		list, err := a.Store.Settings(ctx, distinct(ids))
+		list, err := c.api.Store.Settings(ctx, distinct(ids))
 		if err != nil {
 			return nil, err
 		}
@@ -100,9 +100,13 @@ func (a *api) newKeyChange(ctx context.Context, f *KeyFields, expiresAt json.Raw
 		}
 	}
 	if f.PolicyID.Value != "" {
-		ch.policyErr = errors.New("no policy has this id; this version has no policies")
-		if a.CheckPolicy != nil {
-			ch.policyErr = a.CheckPolicy(ctx, f.PolicyID.Value)
+		ch.policyID = f.PolicyID.Value
+		if id, ok := canonicalID(ch.policyID); ok {
+			ch.policyID = id
+		}
+		var err error
+		if ch.policyErr, err = c.checkPolicy(ctx, ch.policyID); err != nil {
+			return nil, err
 		}
 	}
 	return ch, nil
@@ -125,8 +129,8 @@ func (ch *keyChange) merge(k *gateway.Key) []fault {
 	ch.mergeLimits(k)
 	ch.mergePaths(k)
 	ch.mergeSettings(k)
-	if f.PolicyID.Set && f.PolicyID.Value != k.PolicyID {
-		k.PolicyID = f.PolicyID.Value
+	if f.PolicyID.Set && ch.policyID != k.PolicyID {
+		k.PolicyID = ch.policyID
 		if ch.policyErr != nil {
 			ch.fail("/policyId", ch.policyErr.Error())
 		}

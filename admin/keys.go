@@ -80,7 +80,7 @@ func (a *api) createKey(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	change, err := a.newKeyChange(ctx, &in.KeyFields, in.ExpiresAt)
+	change, err := c.newKeyChange(ctx, &in.KeyFields, in.ExpiresAt)
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +220,7 @@ func (a *api) updateKey(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	change, err := a.newKeyChange(ctx, &in.KeyFields, in.ExpiresAt)
+	change, err := c.newKeyChange(ctx, &in.KeyFields, in.ExpiresAt)
 	if err != nil {
 		return nil, err
 	}

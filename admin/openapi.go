@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/pii"
 )
 
 const securityScheme = "adminKey"
@@ -144,6 +147,11 @@ func (a *api) polish() {
 		}
 	}
 	schemas["KeyCreate"].AnyOf = []*huma.Schema{{Required: []string{"settingIds"}}, {Required: []string{"settingId"}}}
+	types := []string{gateway.AllTypes}
+	for t := range pii.All.Types() {
+		types = append(types, t.String())
+	}
+	schemas["PolicyConfig"].Properties["rules"].Description += " Types: " + strings.Join(types, ", ") + "."
 	schemas["SettingValues"].Description = "apiKey and apikey are two names of one field; a new setting needs it. " +
 		"A setting of a custom provider holds its credential in the member that the provider's authentication_param names, and no other."
 }

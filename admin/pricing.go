@@ -92,9 +92,9 @@ func (a *api) pricingRoutes() []route {
 		{method: http.MethodDelete, path: one, id: "deletePriceOverride", summary: "Delete a price override", group: group,
 			access: writingWhole, answer: reflect.TypeFor[deleted](), statuses: []int{404}, handle: a.deleteOverride},
 		{method: http.MethodGet, path: pricingPath + "/policy", id: "getPricePolicy", summary: "What happens without a price", group: group,
-			access: readingWhole, answer: reflect.TypeFor[policyAnswer](), handle: a.getPricePolicy},
+			access: readingWhole, answer: reflect.TypeFor[pricePolicyAnswer](), handle: a.getPricePolicy},
 		{method: http.MethodPut, path: pricingPath + "/policy", id: "putPricePolicy", summary: "Set what happens without a price", group: group,
-			access: writingWhole, body: reflect.TypeFor[policyBody](), answer: reflect.TypeFor[policyAnswer](), handle: a.putPricePolicy},
+			access: writingWhole, body: reflect.TypeFor[pricePolicyBody](), answer: reflect.TypeFor[pricePolicyAnswer](), handle: a.putPricePolicy},
 		{method: http.MethodPost, path: pricingPath + "/rerate", id: "rerateEvents", summary: "Price past events again, and book the differences when asked to", group: group,
 			access: writingWhole, body: reflect.TypeFor[rerateBody](), answer: reflect.TypeFor[rerateAnswer](), handle: a.rerate},
 	}
@@ -193,18 +193,18 @@ func fieldsOf(p *pricing.Price) priceFields {
 	return out
 }
 
-type policyBody struct {
+type pricePolicyBody struct {
 	UnknownPricePolicy optional[string] `json:"unknownPricePolicy" enum:"deny,allow" doc:"deny: refuse models without a price to keys with a cost limit; allow: let them pass, unpriced. null: as the variable UNKNOWN_PRICE_POLICY says."`
-	PolicyReadOnly
+	PricePolicyReadOnly
 }
 
-// PolicyReadOnly are the members of an answer that a request may send back.
-type PolicyReadOnly struct {
+// PricePolicyReadOnly are the members of an answer that a request may send back.
+type PricePolicyReadOnly struct {
 	Source         any `json:"source,omitempty" readOnly:"true"`
 	Unacknowledged any `json:"unacknowledged,omitempty" readOnly:"true"`
 }
 
-type policyAnswer struct {
+type pricePolicyAnswer struct {
 	UnknownPricePolicy string   `json:"unknownPricePolicy" enum:"deny,allow"`
 	Source             string   `json:"source" enum:"stored,variable" doc:"Whether it was set here or comes from UNKNOWN_PRICE_POLICY."`
 	Unacknowledged     []string `json:"unacknowledged,omitempty" doc:"Who had not put the change in force when this was answered."`
@@ -215,11 +215,11 @@ func (a *api) getPricePolicy(ctx context.Context, _ *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.policyAnswer(stored), nil
+	return a.pricePolicyAnswer(stored), nil
 }
 
 func (a *api) putPricePolicy(ctx context.Context, c *call) (any, error) {
-	in, err := decode[policyBody](c)
+	in, err := decode[pricePolicyBody](c)
 	if err != nil {
 		return nil, err
 	}
@@ -228,18 +228,18 @@ func (a *api) putPricePolicy(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := a.policyAnswer(policy)
+	answer := a.pricePolicyAnswer(policy)
 	answer.Unacknowledged = c.apply(ctx, revision)
 	return answer, nil
 }
 
-func (a *api) policyAnswer(stored gateway.UnknownPricePolicy) policyAnswer {
+func (a *api) pricePolicyAnswer(stored gateway.UnknownPricePolicy) pricePolicyAnswer {
 	if stored != "" {
-		return policyAnswer{UnknownPricePolicy: string(stored), Source: "stored"}
+		return pricePolicyAnswer{UnknownPricePolicy: string(stored), Source: "stored"}
 	}
 	policy := a.UnknownPrice
 	if policy == "" {
 		policy = gateway.DenyUnknownPrice
 	}
-	return policyAnswer{UnknownPricePolicy: string(policy), Source: "variable"}
+	return pricePolicyAnswer{UnknownPricePolicy: string(policy), Source: "variable"}
 }

@@ -43,6 +43,17 @@ func (o optional[T]) into(field *T) {
 	}
 }
 
+// optionalObject is optional for an object. Its schema is spelled out where it is
+// used, because a reference cannot say that null is fine too.
+type optionalObject[T any] struct{ optional[T] }
+
+// Schema implements huma.SchemaProvider: T's schema, and null.
+func (optionalObject[T]) Schema(r huma.Registry) *huma.Schema {
+	s := *resolved(r, reflect.TypeFor[T]())
+	s.Nullable = true
+	return &s
+}
+
 // The formats that the validator gives a meaning of its own.
 const (
 	formatUSD   = "usd"   // a number of dollars, at least and at most as fine as a nano-dollar
