@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
@@ -24,6 +25,7 @@ const maxKeys = 256
 type work struct {
 	keys     map[secrets.Digest]secrets.Digest
 	settings map[string]bool
+	policies map[string]bool
 	routes   routeWork
 	users    []endUser
 	prices   bool
@@ -38,7 +40,7 @@ func (x *stream) take() work {
 	defer x.mu.Unlock()
 	w := work{
 		keys: map[secrets.Digest]secrets.Digest{}, settings: x.dirtySettings, prices: x.dirtyPrices,
-		customs: x.dirtyCustoms.take(), routes: x.takeRoutes(),
+		customs: x.dirtyCustoms.take(), routes: x.takeRoutes(), policies: x.policies.take(),
 	}
 	x.dirtySettings, x.dirtyPrices = map[string]bool{}, false
 	for _, set := range []map[secrets.Digest]secrets.Digest{x.dirtyKeys, x.asked} {
@@ -72,6 +74,7 @@ func (x *stream) putBack(w work) {
 	for id := range w.settings {
 		x.dirtySettings[id] = true
 	}
+	x.policies.putBack(w.policies)
 	x.putBackRoutes(w.routes)
 	x.dirtyPrices = x.dirtyPrices || w.prices
 	x.dirtyCustoms.putBack(w.customs)
@@ -146,7 +149,8 @@ func (x *stream) updates(ctx context.Context, w work) (updates []*configv1.Confi
 			return nil, nil, err
 		}
 	}
-	settings := w.settings
+	// Copies: w has to be as it was when it is put back.
+	settings, policies := maps.Clone(w.settings), maps.Clone(w.policies)
 	for stored, presented := range w.keys {
 		key, until, err := x.s.Store.KeyByDigest(ctx, stored)
 		switch {
@@ -159,6 +163,9 @@ func (x *stream) updates(ctx context.Context, w work) (updates []*configv1.Confi
 			for _, id := range key.SettingIDs {
 				settings[id] = true
 			}
+			if key.PolicyID != "" {
+				policies[key.PolicyID] = true
+			}
 		}
 	}
 	if err := x.addSettings(ctx, u, settings); err != nil {
@@ -167,10 +174,15 @@ func (x *stream) updates(ctx context.Context, w work) (updates []*configv1.Confi
 	if left, err = x.addUsers(ctx, u, w.users); err != nil {
 		return nil, nil, err
 	}
-	before, err := x.addCustoms(ctx, u, w.customs)
+	before, err := x.addPolicies(ctx, u, policies)
 	if err != nil {
 		return nil, nil, err
 	}
+	told, err := x.addCustoms(ctx, u, w.customs)
+	if err != nil {
+		return nil, nil, err
+	}
+	before = append(before, told...)
 	routes, err := x.s.routeUpdates(ctx, w.routes)
 	for i, r := range routes {
 		if i == len(routes)-1 {

@@ -1,8 +1,7 @@
 // Package configserver serves the config stream: processors subscribe to keys
-// by digest and are told of them, of the settings that they use, and of every
-// later change. Routes are few, so that every processor is told of all.
-// by digest and to end users by name, and are told of them, of the settings that
-// they use, of all custom providers, and of every later change.
+// by digest and to end users by name, and are told of them, of the settings and
+// policies that the keys use, and of every later change. Routes and custom
+// providers are few, so that every processor is told of all.
 //
 // Each stream has one sender, which takes what is marked as dirty, reads it from
 // the store as it is then, and sends it. Subscriptions and changes both only
@@ -35,6 +34,7 @@ type Store interface {
 	Routes(ctx context.Context, ids []string) ([]*gateway.Route, error)
 	MatchingUsers(ctx context.Context, userID, keyID string, tags []string, limit int) ([]*gateway.User, error)
 	CustomProviders(ctx context.Context, f store.CustomProviderFilter) ([]*gateway.CustomProvider, error)
+	Policies(ctx context.Context, f store.PolicyFilter) ([]*gateway.Policy, error)
 	Revision(ctx context.Context) (int64, error)
 	PriceOverrides(ctx context.Context) ([]*gateway.PriceOverride, error)
 	UnknownPricePolicy(ctx context.Context) (gateway.UnknownPricePolicy, error)

@@ -26,21 +26,23 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // memory is a store whose lookups can be held up between reading and answering.
 type memory struct {
-	mu       sync.Mutex
-	revision int64
-	keys     map[secrets.Digest]*gateway.Key
-	until    map[secrets.Digest]time.Time
-	settings map[string]*gateway.ProviderSetting
-	routes   map[string]*gateway.Route
-	users    map[string]*gateway.User
-	prices   []*gateway.PriceOverride
-	customs  []*gateway.CustomProvider
-	down     bool
-	hold     chan chan struct{} // when set, a lookup that has read offers a gate and waits for it
+	mu           sync.Mutex
+	revision     int64
+	keys         map[secrets.Digest]*gateway.Key
+	until        map[secrets.Digest]time.Time
+	settings     map[string]*gateway.ProviderSetting
+	routes       map[string]*gateway.Route
+	users        map[string]*gateway.User
+	prices       []*gateway.PriceOverride
+	customs      []*gateway.CustomProvider
+	policies     map[string]*gateway.Policy
+	down         bool
+	policiesDown int                // so many reads fail
+	hold         chan chan struct{} // when set, a lookup that has read offers a gate and waits for it
 }
 
 func newMemory() *memory {
-	return &memory{keys: map[secrets.Digest]*gateway.Key{}, until: map[secrets.Digest]time.Time{}, settings: map[string]*gateway.ProviderSetting{}, users: map[string]*gateway.User{}}
+	return &memory{keys: map[secrets.Digest]*gateway.Key{}, until: map[secrets.Digest]time.Time{}, settings: map[string]*gateway.ProviderSetting{}, users: map[string]*gateway.User{}, policies: map[string]*gateway.Policy{}}
 }
 
 func (m *memory) Revision(context.Context) (int64, error) {

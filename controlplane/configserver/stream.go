@@ -26,6 +26,7 @@ type stream struct {
 	asked         map[secrets.Digest]secrets.Digest // subscribed and not answered yet
 	dirtyKeys     map[secrets.Digest]secrets.Digest // changed since the last answer
 	dirtySettings map[string]bool
+	policies      policies
 	dirtyCustoms  customs
 	dirtyRoutes   map[string]bool
 	allRoutes     bool // all of them have to be told
@@ -64,6 +65,7 @@ func newStream(s *Server, node string) *stream {
 		s: s, node: node, wake: make(chan struct{}, 1),
 		followed: map[secrets.Digest]secrets.Digest{}, usedSettings: map[string]bool{},
 		asked: map[secrets.Digest]secrets.Digest{}, dirtyKeys: map[secrets.Digest]secrets.Digest{}, dirtySettings: map[string]bool{},
+		policies:     policies{used: map[string]bool{}, dirty: map[string]bool{}},
 		dirtyCustoms: customs{all: true}, // they come with the first update
 		dirtyRoutes:  map[string]bool{}, allRoutes: true,
 		dirtyPrices:   true,
@@ -178,6 +180,7 @@ func (x *stream) mark(changes []store.Change) (mark uint64, touched bool) {
 			x.dirtyRoutes[c.ID] = true
 			touched = true
 		}
+		touched = x.policies.mark(c) || touched
 		touched = x.markUsers(c) || touched
 		switch c.Kind {
 		case store.KindPrices:
@@ -210,6 +213,7 @@ func (x *stream) markAll() (mark uint64, touched bool) {
 	for id := range x.usedSettings {
 		x.dirtySettings[id] = true
 	}
+	x.policies.markAll()
 	for _, users := range x.followedUsers {
 		maps.Copy(x.dirtyUsers, users)
 	}

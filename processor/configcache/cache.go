@@ -1,8 +1,9 @@
-// Package configcache holds what a processor knows of keys, users and provider
-// settings, fed by the control plane's config stream.
+// Package configcache holds what a processor knows of keys, users, policies and
+// provider settings, fed by the control plane's config stream.
 //
 // A key is asked for the first time it is presented, by SHA-256 of its secret,
-// and followed from then on: changes are pushed. "No such key" is an answer
+// and followed from then on, as are the settings and the policy that come with it:
+// changes are pushed. "No such key" is an answer
 // that is followed too. Users are asked for in the same way, by the end user that
 // a request names and its key. Reading what is known takes no lock and no I/O.
 package configcache
@@ -71,6 +72,7 @@ type Cache struct {
 	keys     sync.Map // Digest → *entry
 	settings atomic.Pointer[map[string]*Setting]
 	customs  sync.Map // name → *provider.Custom
+	policies sync.Map // id → *heldPolicy
 	users    userMemory
 	prices   atomic.Pointer[pricing.Book]
 	outbox   chan *configv1.ConfigRequest
@@ -219,6 +221,7 @@ func (c *Cache) apply(u *configv1.ConfigUpdate) {
 	c.applyRoutes(u.Routes)
 	c.applyUsers(u)
 	c.applyCustoms(u)
+	c.applyPolicies(u.Policies) // before the keys that name them
 	for _, k := range u.Keys {
 		if len(k.Digest) == 32 {
 			c.put(Digest(k.Digest), &entry{key: keyFromProto(k), revision: k.Revision, epoch: c.epoch.Load()})
@@ -229,6 +232,7 @@ func (c *Cache) apply(u *configv1.ConfigUpdate) {
 			c.put(Digest(d), &entry{revision: u.Revision, epoch: c.epoch.Load()})
 		}
 	}
+	c.removePolicies(u.RemovedPolicies) // when no key names them any more
 }
 
 func (c *Cache) applySettings(u *configv1.ConfigUpdate) {

@@ -129,6 +129,7 @@ func (c *Cache) begin() *configv1.ConfigRequest {
 	c.drain()
 	c.epoch.Add(1)
 	c.beginCustoms()
+	c.beginPolicies()
 	first := &configv1.ConfigRequest{NodeId: c.o.NodeID, Instance: c.instance, CountsInProcess: c.o.CountsInProcess}
 	c.keys.Range(func(k, v any) bool {
 		d := k.(Digest)

@@ -35,9 +35,7 @@ type Policy struct {
 	// "block", "allow", or empty for block.
 	OnError string `protobuf:"bytes,7,opt,name=on_error,json=onError,proto3" json:"on_error,omitempty"`
 	// Empty: the embedded one.
-	Detectors []string `protobuf:"bytes,8,rep,name=detectors,proto3" json:"detectors,omitempty"`
-	// For people.
-	Name          string `protobuf:"bytes,9,opt,name=name,proto3" json:"name,omitempty"`
+	Detectors     []string `protobuf:"bytes,8,rep,name=detectors,proto3" json:"detectors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -128,13 +126,6 @@ func (x *Policy) GetDetectors() []string {
 	return nil
 }
 
-func (x *Policy) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
 type RegexRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// RE2.
@@ -192,7 +183,7 @@ var File_proto_config_v1_policy_proto protoreflect.FileDescriptor
 
 const file_proto_config_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\x1cproto/config/v1/policy.proto\x12\x10bricks.config.v1\"\x85\x03\n" +
+	"\x1cproto/config/v1/policy.proto\x12\x10bricks.config.v1\"\xf1\x02\n" +
 	"\x06Policy\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x129\n" +
@@ -201,8 +192,7 @@ const file_proto_config_v1_policy_proto_rawDesc = "" +
 	"\x11apply_to_response\x18\x05 \x01(\bR\x0fapplyToResponse\x12.\n" +
 	"\x13restore_in_response\x18\x06 \x01(\bR\x11restoreInResponse\x12\x19\n" +
 	"\bon_error\x18\a \x01(\tR\aonError\x12\x1c\n" +
-	"\tdetectors\x18\b \x03(\tR\tdetectors\x12\x12\n" +
-	"\x04name\x18\t \x01(\tR\x04name\x1a8\n" +
+	"\tdetectors\x18\b \x03(\tR\tdetectors\x1a8\n" +
 	"\n" +
 	"RulesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
