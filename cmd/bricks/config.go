@@ -65,6 +65,7 @@ type config struct {
 	DefaultUser defaultUserConfig `envPrefix:"DEFAULT_USER_"`
 	Rerate      rerateFlags       // of bricks events rerate
 	SettingTest settingFlags      // of bricks settings test
+	PolicyScan  scanFlags         // of bricks policy scan
 
 	Postgres postgresConfig `envPrefix:"POSTGRESQL_"`
 	Redis    redisConfig    `envPrefix:"REDIS_"`

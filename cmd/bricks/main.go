@@ -72,6 +72,8 @@ func run(ctx context.Context, args, environment []string, stdout, stderr io.Writ
 		return runRerate(ctx, c, stdout, stderr)
 	case "settings test <id>":
 		return runSettingTest(ctx, c, stdout)
+	case "policy scan":
+		return runPolicyScan(ctx, c.PolicyScan, os.Stdin, stdout)
 	case "version":
 		_, err := fmt.Fprintf(stdout, "bricks %s (%s, Envoy %s)\n", version(), runtime.Version(), envoy.PinnedVersion())
 		return err

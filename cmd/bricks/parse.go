@@ -56,6 +56,7 @@ type commandLine struct {
 	} `cmd:"" help:"Look at the ledger."`
 	Settings settingsCommand `cmd:"" help:"Tools for provider settings."`
 	Events   eventsCommand   `cmd:"" help:"Tools for events."`
+	Policy   policyCommand   `cmd:"" help:"Tools for policies."`
 	Version  struct{}        `cmd:"" help:"Print the versions."`
 }
 
@@ -92,6 +93,11 @@ func parse(args []string, environment []string, stdout, stderr io.Writer) (comma
 	}
 	if errFlags == nil && parsed.Command() == "version" {
 		return "version", defaults(), nil // whatever the variables hold
+	}
+	if errFlags == nil && parsed.Command() == "policy scan" {
+		c = defaults() // a tool that reads no variables
+		c.PolicyScan = cl.Policy.Scan
+		return "policy scan", c, nil
 	}
 	c = defaults()
 	faults := []error{errFlags, c.readEnvironment(environment)}

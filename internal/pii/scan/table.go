@@ -1,0 +1,242 @@
+package scan
+
+import (
+	"strings"
+
+	"github.com/bricks-gateway/bricks/internal/pii"
+)
+
+// cell is a part of a line, without the blanks and quotes around it.
+type cell struct {
+	start, end int
+	label      int // 1 + index of the label that names the column
+}
+
+// mostCells bounds the columns of a table.
+const mostCells = 64
+
+// tables looks for lines of labels over lines of values, apart by commas,
+// semicolons, tabs or bars, and for INSERT statements of SQL.
+func (sc *scanner) tables() {
+	line := -1
+	for i := range sc.labels {
+		start := strings.LastIndexByte(sc.s[:sc.labels[i].start], '\n') + 1
+		if start == line || start < line {
+			continue
+		}
+		line = start
+		line = max(start, sc.table(start, i)) // rows are no headers
+	}
+	sc.inserts()
+}
+
+// table reads the table whose header may be the line at start, which has label i.
+// It returns where its last row begins, or 0.
+func (sc *scanner) table(start, first int) int {
+	s := sc.s
+	end := lineEnd(s, start)
+	next := end + 1
+	if next >= len(s) || end-start > 1024 {
+		return 0
+	}
+	separator := byte(0)
+	for _, b := range []byte("\t|;,") {
+		if n := strings.Count(s[start:end], string(b)); n > 0 && n < mostCells && (b != ',' || strings.Count(s[next:lineEnd(s, next)], ",") >= n) {
+			separator = b
+			break
+		}
+	}
+	if separator == 0 {
+		return 0
+	}
+	header := sc.split(sc.cells[0][:0], start, end, separator)
+	sc.cells[0] = header
+	if !sc.name(header, first) {
+		return 0
+	}
+	last := 0
+	for next < len(s) {
+		end := lineEnd(s, next)
+		if strings.Trim(s[next:end], "|-:+= \t\r") == "" && end > next {
+			next = end + 1
+			continue
+		}
+		row := sc.split(sc.cells[1][:0], next, end, separator)
+		sc.cells[1] = row
+		if len(row) != len(header) {
+			return last
+		}
+		sc.row(header, row)
+		last = next
+		next = end + 1
+	}
+	return last
+}
+
+func lineEnd(s string, start int) int {
+	if n := strings.IndexByte(s[start:], '\n'); n >= 0 {
+		return start + n
+	}
+	return len(s)
+}
+
+// split cuts a line into cells. A separator in double quotes is none.
+func (sc *scanner) split(cells []cell, start, end int, separator byte) []cell {
+	quoted := byte(0)
+	from := start
+	for i := start; i <= end && len(cells) <= mostCells; i++ {
+		if i < end {
+			b := sc.s[i]
+			if quoted != 0 {
+				if b == quoted {
+					quoted = 0
+				}
+				continue
+			}
+			if (b == '"' || b == '\'') && strings.Trim(sc.s[from:i], " ") == "" {
+				quoted = b
+				continue
+			}
+			if b != separator {
+				continue
+			}
+		}
+		c := cell{start: from, end: i}
+		for c.start < c.end && strings.IndexByte(" \"'\r`*", sc.s[c.start]) >= 0 {
+			c.start++
+		}
+		for c.end > c.start && strings.IndexByte(" \"'\r`*", sc.s[c.end-1]) >= 0 {
+			c.end--
+		}
+		cells = append(cells, c)
+		from = i + 1
+	}
+	return cells
+}
+
+// name gives the cells of a header their labels, and reports whether it is one:
+// some cell is a label and not much else, and none is a value.
+func (sc *scanner) name(header []cell, label int) bool {
+	named := false
+	for i := range header {
+		c := &header[i]
+		if c.end-c.start > 48 {
+			return false
+		}
+		numerals := 0
+		for k := c.start; k < c.end; k++ {
+			if class[sc.s[k]] == digits {
+				numerals++
+			}
+		}
+		if numerals > 2 {
+			return false
+		}
+		best := 0
+		for ; label < len(sc.labels) && sc.labels[label].start < c.end; label++ {
+			l := &sc.labels[label]
+			if size := l.end - l.start; l.start >= c.start && size > best && l.kind != anonymous && l.kind < anything {
+				best, c.label = size, label+1
+			}
+		}
+		if best*2 < c.end-c.start {
+			c.label = 0
+		}
+		named = named || c.label != 0
+	}
+	return named
+}
+
+// row takes the values of the columns that have labels.
+func (sc *scanner) row(header, row []cell) {
+	for i, c := range row {
+		if header[i].label == 0 || c.end == c.start {
+			continue
+		}
+		l := &sc.labels[header[i].label-1]
+		text := sc.s[c.start:c.end]
+		switch l.kind {
+		case kind(pii.Password):
+			if len(text) >= 3 && len(text) <= 64 && !placeholder(text) {
+				sc.add(c.start, c.end, pii.Password, sure+0.02)
+			}
+		case kind(pii.Username):
+			if len(text) >= 2 && !placeholder(text) && userLike(text) {
+				sc.add(c.start, c.end, pii.Username, sure+0.02)
+			}
+		case kind(pii.AWSSecretKey):
+			if len(text) == secretKeySize && strings.IndexByte(text, ' ') < 0 {
+				sc.add(c.start, c.end, pii.AWSSecretKey, certain)
+			}
+		default:
+			at := c.start
+			for at < c.end && (sc.s[at] == '+' || sc.s[at] == '(') {
+				at++
+			}
+			if f, ok := sc.value(l.kind, at, place{copula: true}); ok && f.End <= c.end && (f.End-f.Start)*10 >= (c.end-c.start)*8 {
+				f.Score += 0.02
+				sc.found = append(sc.found, f)
+			}
+		}
+	}
+}
+
+// inserts looks for "(a, b) VALUES (1, 2), (3, 4)".
+func (sc *scanner) inserts() {
+	s := sc.s
+	for at := 0; ; {
+		n := strings.Index(s[at:], "VALUES")
+		if n < 0 {
+			n = strings.Index(s[at:], "values")
+		}
+		if n < 0 {
+			return
+		}
+		at += n + len("values")
+		before := strings.TrimRight(s[max(0, at-600):at-len("values")], " \n\r\t")
+		open := strings.LastIndexByte(before, '(')
+		if !strings.HasSuffix(before, ")") || open < 0 {
+			continue
+		}
+		start := max(0, at-600) + open + 1
+		header := sc.split(sc.cells[0][:0], start, start+len(before)-open-2, ',')
+		sc.cells[0] = header
+		first := 0
+		for first < len(sc.labels) && sc.labels[first].start < start {
+			first++
+		}
+		if !sc.name(header, first) {
+			continue
+		}
+		at = sc.tuples(header, at)
+	}
+}
+
+// tuples reads the rows of an INSERT at i and returns where they end.
+func (sc *scanner) tuples(header []cell, i int) int {
+	s := sc.s
+	for {
+		for i < len(s) && strings.IndexByte(" \n\r\t,", s[i]) >= 0 {
+			i++
+		}
+		if i >= len(s) || s[i] != '(' {
+			return i
+		}
+		end, quoted := i+1, false
+		for end < len(s) && end-i < 4096 && (quoted || s[end] != ')') {
+			if s[end] == '\'' {
+				quoted = !quoted
+			}
+			end++
+		}
+		row := sc.split(sc.cells[1][:0], i+1, end, ',')
+		sc.cells[1] = row
+		if len(row) == len(header) {
+			sc.row(header, row)
+		}
+		i = end + 1
+		if i > len(s) {
+			return len(s)
+		}
+	}
+}
