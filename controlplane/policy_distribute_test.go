@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/pii"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
@@ -31,7 +32,7 @@ func held(t testing.TB, c *configcache.Cache, secret string) (gateway.PolicyActi
 	if err != nil {
 		return "", err
 	}
-	return p.Rules["email"], nil
+	return p.Action(pii.Email), nil
 }
 
 // Each step's effect is there as soon as Apply returns: no waiting, no polling.

@@ -19,6 +19,8 @@ import (
 	"github.com/bricks-gateway/bricks/envoy"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
+	"github.com/bricks-gateway/bricks/internal/pii/scan"
+	"github.com/bricks-gateway/bricks/internal/policy"
 	"github.com/bricks-gateway/bricks/processor"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
@@ -146,6 +148,7 @@ func (s *system) startProcessor(ctx context.Context) error {
 		MaxBody:    maxBody,
 		Jobs:       ledger{s.spool, s.spend},
 		Cache:      answers,
+		Policies:   &policy.Engine{Embedded: scan.Append},
 		MaxCached:  int(s.config.Cache.AnswerBytes),
 
 		DefaultUser: defaultUser,

@@ -60,6 +60,9 @@ func New(p *gateway.Policy) (*Policy, error) {
 	return out, nil
 }
 
+// Action is what the policy does with values of a type.
+func (p *Policy) Action(t pii.Type) gateway.PolicyAction { return p.actions[t] }
+
 // Guards reports whether the policy may block or redact, so that nothing may
 // pass which cannot be looked at.
 func (p *Policy) Guards() bool {
