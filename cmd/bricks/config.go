@@ -66,6 +66,7 @@ type config struct {
 	Rerate      rerateFlags       // of bricks events rerate
 	SettingTest settingFlags      // of bricks settings test
 	PolicyScan  scanFlags         // of bricks policy scan
+	PolicyTest  policyTestFlags   // of bricks policy test
 
 	Postgres postgresConfig `envPrefix:"POSTGRESQL_"`
 	Redis    redisConfig    `envPrefix:"REDIS_"`

@@ -70,6 +70,8 @@ func run(ctx context.Context, args, environment []string, stdout, stderr io.Writ
 		return runLedgerVerify(ctx, c, stdout)
 	case "events rerate":
 		return runRerate(ctx, c, stdout, stderr)
+	case "policy test <id> <text>":
+		return runPolicyTest(ctx, c, nil, stdout)
 	case "settings test <id>":
 		return runSettingTest(ctx, c, stdout)
 	case "policy scan":

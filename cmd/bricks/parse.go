@@ -103,7 +103,7 @@ func parse(args []string, environment []string, stdout, stderr io.Writer) (comma
 	faults := []error{errFlags, c.readEnvironment(environment)}
 	c.apply(&cl)
 	if errFlags == nil {
-		c.Rerate, c.SettingTest = cl.Events.Rerate, cl.Settings.Test
+		c.Rerate, c.SettingTest, c.PolicyTest = cl.Events.Rerate, cl.Settings.Test, cl.Policy.Test
 	}
 	faults = append(faults, c.Validate())
 	if errFlags == nil {

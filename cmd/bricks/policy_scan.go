@@ -19,7 +19,8 @@ import (
 
 // policyCommand holds the tools for policies.
 type policyCommand struct {
-	Scan scanFlags `cmd:"" help:"Read JSON lines {\"id\",\"text\"} on standard input, and write what the detectors find in each text. Needs no gateway, no network and no data."`
+	Scan scanFlags       `cmd:"" help:"Read JSON lines {\"id\",\"text\"} on standard input, and write what the detectors find in each text. Needs no gateway, no network and no data."`
+	Test policyTestFlags `cmd:"" help:"Apply a policy to a text, and say what becomes of it."`
 }
 
 // scanFlags are those of bricks policy scan.
