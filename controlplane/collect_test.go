@@ -141,7 +141,7 @@ func TestAChargeIsLikeItsRequest(t *testing.T) {
 	want.ID, want.CreatedAt, want.CorrelationID, want.Action = events[1].ID, asked.Add(time.Hour), id, "charged"
 	want.ResponseModel, want.Usage = "gpt-4o-mini", gateway.Usage{InputTokens: 10, OutputTokens: 5}
 	want.Cost, want.PriceStatus = 4500, gateway.Priced
-	want.Attempts, want.Latency, want.Request = 0, 0, nil
+	want.Attempts, want.Latency, want.Request, want.Findings = 0, 0, nil, nil // what was found is counted once
 	if diff := cmp.Diff(&want, events[1]); diff != "" {
 		t.Errorf("charge differs (-want +got):\n%s", diff)
 	}

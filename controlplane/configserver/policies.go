@@ -34,8 +34,6 @@ func (p *policies) mark(c store.Change) (touched bool) {
 	return true
 }
 
-func (p *policies) markAll() { maps.Copy(p.dirty, p.used) }
-
 // take moves p's work out of it.
 func (p *policies) take() map[string]bool {
 	taken := p.dirty

@@ -213,7 +213,6 @@ func (x *stream) markAll() (mark uint64, touched bool) {
 	for id := range x.usedSettings {
 		x.dirtySettings[id] = true
 	}
-	x.policies.markAll()
 	for _, users := range x.followedUsers {
 		maps.Copy(x.dirtyUsers, users)
 	}

@@ -8,19 +8,19 @@ import (
 	configv1 "github.com/bricks-gateway/bricks/proto/config/v1"
 )
 
-// heldPolicy is what is known about one policy: itself, or why it cannot be used.
-// It is never changed.
+// heldPolicy is what is known about one policy: itself, compiled, or why it
+// cannot be used. It is never changed.
 type heldPolicy struct {
-	policy *policy.Policy
+	policy *policy.Policy // nil: see err
 	err    error
 	epoch  uint64
 }
 
-// Policy returns the policy with this id, ready to be applied. The policy
-// of a key is known before the key is; ask as soon as the key is admitted, since
-// it may change and go later. The error's kind is NotFound when the control plane
-// has said that there is none, and Unavailable when it has not told of it or the
-// policy is not usable: either way the key must not be served. Safe for concurrent use.
+// Policy returns the policy with this id, ready to be applied. The policy of a key
+// is known before the key is; ask as soon as the key is admitted, since it may go
+// later. The error's kind is NotFound when the control plane has said that there
+// is none, and Unavailable when it has not told of it or the policy is not usable:
+// either way the key must not be served. Safe for concurrent use.
 func (c *Cache) Policy(id string) (*policy.Policy, error) {
 	v, ok := c.policies.Load(id)
 	if !ok {
@@ -47,8 +47,13 @@ func (c *Cache) applyPolicies(list []*configv1.Policy) {
 func (c *Cache) holdPolicy(p *gateway.Policy, epoch uint64) *heldPolicy {
 	compiled, err := policy.New(p)
 	if err != nil {
-		// The admin API refuses such ones. Part of a policy is none.
-		c.o.Logger.Error("policy is not usable", slog.String("id", p.ID), slog.Any("error", err))
+		// The admin API refuses such ones. Part of a policy is none. The error may
+		// quote an expression, which tells what is hidden; its place does not.
+		field := ""
+		if problems := policy.Check(p); len(problems) > 0 {
+			field = problems[0].Field
+		}
+		c.o.Logger.Error("policy is not usable", slog.String("id", p.ID), slog.String("field", field))
 		return &heldPolicy{err: unavailable("the key's policy is not usable"), epoch: epoch}
 	}
 	return &heldPolicy{policy: compiled, epoch: epoch}

@@ -11,17 +11,22 @@ import (
 )
 
 func TestEveryFieldOfAPolicyArrives(t *testing.T) {
-	got := policyFromProto(&configv1.Policy{
+	told := &configv1.Policy{
 		Id: "p", Revision: 7, Rules: map[string]string{"email": "allow_but_redact", "all": "block"}, Regex: []*configv1.RegexRule{{Definition: "x+", Action: "allow_but_warn"}},
 		ApplyToResponse: true, RestoreInResponse: true, OnError: "allow", Detectors: []string{"presidio", "embedded"},
-	})
+	}
 	want := &gateway.Policy{
 		ID: "p", Revision: 7, Rules: map[string]gateway.PolicyAction{"email": gateway.PolicyRedact, "all": gateway.PolicyBlock},
 		Regex:           []gateway.RegexRule{{Definition: "x+", Action: gateway.PolicyWarn}},
 		ApplyToResponse: true, RestoreInResponse: true, OnError: gateway.OnErrorAllow, Detectors: []string{"presidio", "embedded"},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, policyFromProto(told)); diff != "" {
 		t.Errorf("policy (-want +got):\n%s", diff)
+	}
+	c := New(Options{Logger: slog.New(slog.DiscardHandler)})
+	c.apply(&configv1.ConfigUpdate{Policies: []*configv1.Policy{told}})
+	if p, err := c.Policy("p"); err != nil || p.ID != "p" || p.Revision != 7 || !p.Guards() || !p.ReadsAnswers() || !p.Restores() || !p.External() {
+		t.Errorf("compiled: %+v, %v", p, err)
 	}
 }
 
