@@ -22,13 +22,19 @@ type Passage struct{ Text, Start, End int }
 // Of is the passage's text.
 func (p Passage) Of(texts []string) string { return texts[p.Text][p.Start:p.End] }
 
-// Split cuts texts into passages of at most limit bytes each, in their order. It
-// cuts at white space where there is some, never inside of a code point. Texts
+// Size is how many bytes text has at most when it is sent: a byte that is no
+// UTF-8 goes out as U+FFFD, which has three.
+func Size(text string) int {
+	if utf8.ValidString(text) {
+		return len(text)
+	}
+	return 3 * len(text)
+}
+
+// Split cuts texts into passages of at most limit bytes by Size, in their order.
+// It cuts at white space where there is some, never inside of a code point. Texts
 // without anything but white space have no passage. limit must be at least six
 // times Overlap.
-//
-// limit holds for what is sent: a byte that is no UTF-8 goes out as U+FFFD,
-// which has three bytes.
 func Split(texts []string, limit int) []Passage {
 	if limit < 6*Overlap { // a third of it must be well above an overlap and two cuts
 		panic("passage: the limit leaves no room for the overlap")
@@ -39,7 +45,7 @@ func Split(texts []string, limit int) []Passage {
 			continue
 		}
 		most := limit
-		if !utf8.ValidString(text) {
+		if Size(text) > len(text) {
 			most = limit / 3
 		}
 		start := 0
