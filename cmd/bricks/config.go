@@ -71,6 +71,9 @@ type config struct {
 	Postgres postgresConfig `envPrefix:"POSTGRESQL_"`
 	Redis    redisConfig    `envPrefix:"REDIS_"`
 	Cache    cacheConfig    `envPrefix:"CACHE_"`
+	Amazon   amazonConfig   `envPrefix:"AMAZON_"`
+	AWS      awsConfig      `envPrefix:"AWS_"`
+	Presidio presidioConfig `envPrefix:"PRESIDIO_"`
 }
 
 // postgresConfig takes the place of the embedded store as soon as the host,
@@ -137,7 +140,9 @@ func defaults() config {
 			ReadTimeout:  2 * time.Minute,
 			WriteTimeout: 5 * time.Second,
 		},
-		Cache: cacheConfig{Bytes: 64 << 20, AnswerBytes: 1 << 20},
+		Cache:    cacheConfig{Bytes: 64 << 20, AnswerBytes: 1 << 20},
+		Amazon:   amazonConfig{RequestTimeout: 5 * time.Second, ConnectionTimeout: 10 * time.Second, TextLanguage: "en"},
+		Presidio: presidioConfig{Timeout: 5 * time.Second, ScoreThreshold: 0.5, Language: "en"},
 		Redis: redisConfig{
 			ReadWithin:  time.Second,
 			WriteWithin: 500 * time.Millisecond,

@@ -73,7 +73,8 @@ func (c *config) Validate() error {
 		fault("STATS_PROVIDER: %q is none of prometheus, datadog and statsd", c.StatsProvider)
 	}
 	_, err := c.DefaultUser.limits()
-	faults = append(faults, err, c.Postgres.validate(), c.Redis.validate(), c.Cache.validate())
+	faults = append(faults, err, c.Postgres.validate(), c.Redis.validate(), c.Cache.validate(),
+		c.validateComprehend(), c.Presidio.validate())
 	return errors.Join(faults...)
 }
 

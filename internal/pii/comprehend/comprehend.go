@@ -67,8 +67,7 @@ func New(ctx context.Context, o Options) (*Detector, error) {
 	options := []func(*config.LoadOptions) error{config.WithRegion(o.Region), config.WithLogger(logging.Nop{})}
 	if o.AccessKeyID != "" {
 		options = append(options, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(
-			o.AccessKeyID, o.SecretAccessKey.Reveal(), o.SessionToken.Reveal())),
-			config.WithSharedConfigFiles([]string{}), config.WithSharedCredentialsFiles([]string{}))
+			o.AccessKeyID, o.SecretAccessKey.Reveal(), o.SessionToken.Reveal())))
 	}
 	settings, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
