@@ -9,6 +9,7 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/pii"
+	"github.com/bricks-gateway/bricks/internal/pii/combine"
 )
 
 // Engine has the detectors that policies ask for. It does not change once it is
@@ -29,14 +30,8 @@ var ErrDetector = errors.New("a detector of personal data failed")
 func (e *Engine) find(ctx context.Context, p *Policy, d *document) ([][]match, error) {
 	found := make([][]match, len(d.fields))
 	if p.types != 0 {
-		for _, name := range p.detectors {
-			spans, err := e.ask(ctx, p, name, d)
-			if err != nil && !p.lenient {
-				return nil, fmt.Errorf("%w: %s: %w", ErrDetector, name, err)
-			}
-			for i := range spans {
-				found[i] = append(found[i], spans[i]...)
-			}
+		if err := e.ask(ctx, p, d, found); err != nil {
+			return nil, err
 		}
 	}
 	if err := p.matchAll(d, found); err != nil {
@@ -51,36 +46,34 @@ func (e *Engine) find(ctx context.Context, p *Policy, d *document) ([][]match, e
 	return found, nil
 }
 
-// ask lets one detector look. A detector that nobody has configured fails.
-func (e *Engine) ask(ctx context.Context, p *Policy, name string, d *document) ([][]match, error) {
-	if name == gateway.DetectorEmbedded {
-		return d.divide(p, e.Embedded(nil, d.text(), p.types)), nil
+// ask lets p's detectors look, the services at the same time. One that nobody has
+// configured fails.
+func (e *Engine) ask(ctx context.Context, p *Policy, d *document, found [][]match) error {
+	var services []string
+	for _, name := range p.detectors {
+		if name != gateway.DetectorEmbedded {
+			services = append(services, name)
+			continue
+		}
+		for i, list := range d.divide(p, e.Embedded(nil, d.text(), p.types)) {
+			found[i] = append(found[i], list...)
+		}
 	}
-	detector := e.Detectors[name]
-	if detector == nil {
-		return nil, errors.New("it is not configured")
+	if len(services) == 0 {
+		return nil
 	}
 	texts := make([]string, len(d.fields))
 	for i := range d.fields {
 		texts[i] = d.fieldText(i)
 	}
-	spans, err := detector.Detect(ctx, texts, p.types)
+	spans, _, err := combine.Of(services, e.Detectors, p.lenient).Detect(ctx, texts, p.types)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("%w: %w", ErrDetector, err)
 	}
-	if len(spans) != len(texts) {
-		return nil, fmt.Errorf("it answered %d of %d texts", len(spans), len(texts))
-	}
-	out := make([][]match, len(texts))
 	for i, list := range spans {
 		for _, s := range list {
-			if s.Start < 0 || s.End > len(texts[i]) || s.Start >= s.End {
-				return nil, errors.New("it found something outside of the text")
-			}
-			if s.Type < pii.Types && p.types.Has(s.Type) {
-				out[i] = append(out[i], match{s.Start, s.End, s.Type, p.actions[s.Type]})
-			}
+			found[i] = append(found[i], match{s.Start, s.End, s.Type, p.actions[s.Type]})
 		}
 	}
-	return out, nil
+	return nil
 }

@@ -214,13 +214,15 @@ func TestDetectorsTogether(t *testing.T) {
 		service pii.Detector
 		want    string // empty: ErrDetector
 	}{
-		"both find":            {both(""), service{spans: [][]pii.Span{nil, {{Start: 0, End: 3, Type: pii.Name}}}}, `{"input":["Grüße [EMAIL]","[NAME]"]}`},
-		"one fails":            {both(""), service{err: errors.New("down")}, ""},
-		"one fails, allowed":   {both("allow"), service{err: errors.New("down")}, `{"input":["Grüße [EMAIL]","Bob"]}`},
-		"one is not there":     {both("block"), nil, ""},
-		"it answers too few":   {both(""), service{spans: [][]pii.Span{nil}}, ""},
-		"it points outside":    {both(""), service{spans: [][]pii.Span{nil, {{Start: 1, End: 9, Type: pii.Name}}}}, ""},
-		"it finds other types": {both(""), service{spans: [][]pii.Span{nil, {{Start: 0, End: 3, Type: 200}}}}, `{"input":["Grüße [EMAIL]","Bob"]}`},
+		"both find":             {both(""), service{spans: [][]pii.Span{nil, {{Start: 0, End: 3, Type: pii.Name}}}}, `{"input":["Grüße [EMAIL]","[NAME]"]}`},
+		"one fails":             {both(""), service{err: errors.New("down")}, ""},
+		"one fails, allowed":    {both("allow"), service{err: errors.New("down")}, `{"input":["Grüße [EMAIL]","Bob"]}`},
+		"one is not there":      {both("block"), nil, ""},
+		"it answers too few":    {both(""), service{spans: [][]pii.Span{nil}}, ""},
+		"it points outside":     {both(""), service{spans: [][]pii.Span{nil, {{Start: 1, End: 9, Type: pii.Name}}}}, ""},
+		"it parts a letter":     {both(""), service{spans: [][]pii.Span{{{Start: 3, End: 6, Type: pii.Name}}, nil}}, ""},
+		"so, and is allowed to": {both("allow"), service{spans: [][]pii.Span{{{Start: 3, End: 6, Type: pii.Name}}, nil}}, `{"input":["Grüße [EMAIL]","Bob"]}`},
+		"it finds other types":  {both(""), service{spans: [][]pii.Span{nil, {{Start: 0, End: 3, Type: 200}}}}, `{"input":["Grüße [EMAIL]","Bob"]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			detectors := map[string]pii.Detector{}
