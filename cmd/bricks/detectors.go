@@ -50,6 +50,7 @@ const (
 	detectorWaiting  = 64
 	detectorFailures = 5 // in a row
 	detectorPause    = 2 * time.Second
+	detectorTime     = 50 * time.Second // at most: Envoy waits for a minute
 )
 
 func (c *config) hasComprehend() bool {
@@ -77,8 +78,11 @@ func (c *config) validateComprehend() error {
 	if (c.AWS.AccessKeyID == "") != c.AWS.SecretAccessKey.Empty() {
 		faults = append(faults, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be given together"))
 	}
-	if c.Amazon.RequestTimeout <= 0 || c.Amazon.ConnectionTimeout <= 0 {
-		faults = append(faults, errors.New("AMAZON_REQUEST_TIMEOUT and AMAZON_CONNECTION_TIMEOUT must be above zero"))
+	if c.Amazon.RequestTimeout <= 0 || c.Amazon.RequestTimeout > detectorTime {
+		faults = append(faults, fmt.Errorf("AMAZON_REQUEST_TIMEOUT must be above zero and at most %v", detectorTime))
+	}
+	if c.Amazon.ConnectionTimeout <= 0 {
+		faults = append(faults, errors.New("AMAZON_CONNECTION_TIMEOUT must be above zero"))
 	}
 	if c.Amazon.TextLanguage != "en" && c.Amazon.TextLanguage != "es" {
 		faults = append(faults, fmt.Errorf("AMAZON_LANGUAGE: %q is neither en nor es, which is all that Comprehend finds values in", c.Amazon.TextLanguage))
@@ -103,8 +107,8 @@ func (p *presidioConfig) validate() error {
 	if _, err := presidio.New(p.options()); err != nil {
 		faults = append(faults, fmt.Errorf("PRESIDIO_URL %w", err))
 	}
-	if p.Timeout <= 0 {
-		faults = append(faults, errors.New("PRESIDIO_TIMEOUT must be above zero"))
+	if p.Timeout <= 0 || p.Timeout > detectorTime {
+		faults = append(faults, fmt.Errorf("PRESIDIO_TIMEOUT must be above zero and at most %v", detectorTime))
 	}
 	if !(p.ScoreThreshold >= 0 && p.ScoreThreshold <= 1) { // NaN is no threshold either
 		faults = append(faults, fmt.Errorf("PRESIDIO_SCORE_THRESHOLD: %v is not from 0 to 1", p.ScoreThreshold))

@@ -68,6 +68,7 @@ func TestFaultsOfDetectors(t *testing.T) {
 		"half of a key":      {[]string{"AWS_ACCESS_KEY_ID=AKID"}, []string{"AWS_SECRET_ACCESS_KEY"}},
 		"the other half":     {[]string{"AWS_SECRET_ACCESS_KEY=hunter2"}, []string{"AWS_ACCESS_KEY_ID"}},
 		"no time":            {[]string{"AMAZON_REGION=eu-west-1", "AMAZON_REQUEST_TIMEOUT=0s", "PRESIDIO_URL=http://p", "PRESIDIO_TIMEOUT=-1s"}, []string{"AMAZON_REQUEST_TIMEOUT", "PRESIDIO_TIMEOUT"}},
+		"too much time":      {[]string{"AMAZON_REGION=eu-west-1", "AMAZON_REQUEST_TIMEOUT=51s", "PRESIDIO_URL=http://p", "PRESIDIO_TIMEOUT=51s"}, []string{"AMAZON_REQUEST_TIMEOUT", "PRESIDIO_TIMEOUT"}},
 		"malformed times":    {[]string{"AMAZON_CONNECTION_TIMEOUT=10", "PRESIDIO_TIMEOUT=5"}, []string{"AMAZON_CONNECTION_TIMEOUT", "PRESIDIO_TIMEOUT"}},
 		"another language":   {[]string{"AMAZON_REGION=eu-west-1", "AMAZON_LANGUAGE=de"}, []string{"AMAZON_LANGUAGE", "de"}},
 		"no endpoint":        {[]string{"AMAZON_REGION=eu-west-1", "AWS_ENDPOINT_URL=localhost:1"}, []string{"AWS_ENDPOINT_URL"}},

@@ -136,6 +136,10 @@ func (s *system) startProcessor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	detectors, err := s.makeDetectors(ctx)
+	if err != nil {
+		return err
+	}
 	filter := processor.New(processor.Options{
 		Config:     cache,
 		Spool:      s.spool,
@@ -148,7 +152,7 @@ func (s *system) startProcessor(ctx context.Context) error {
 		MaxBody:    maxBody,
 		Jobs:       ledger{s.spool, s.spend},
 		Cache:      answers,
-		Policies:   &policy.Engine{Embedded: scan.Append},
+		Policies:   &policy.Engine{Embedded: scan.Append, Detectors: detectors},
 		MaxCached:  int(s.config.Cache.AnswerBytes),
 
 		DefaultUser: defaultUser,
