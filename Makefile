@@ -3,8 +3,9 @@
 ENVOY_VERSION := $(shell cat envoy/version.txt)
 PROTOS        := $(wildcard proto/*/*/*.proto)
 FUZZTIME      ?= 30s
+NER           := internal/pii/ner/train
 
-.PHONY: help build envoy run test e2e soak race lint generate check bench fuzz clean
+.PHONY: help build envoy run test e2e soak race lint generate check bench fuzz model clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +61,16 @@ bench: build ## Compare bare Envoy, a no-op ext_proc and the gateway
 fuzz: ## Run every fuzz target for FUZZTIME
 	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's/^\(.*\)\/[^/]*:func /\1 /' | while read -r dir name; do \
 		echo "$$dir $$name" && go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; done
+
+model: .venv/bin/faker ## Train the model of names and addresses again
+	.venv/bin/python $(NER)/generator/generate.py -o bin/ner --django bin/ner/django-5.2.8.tar.gz
+	go run ./$(NER) -data bin/ner -o internal/pii/ner/model.bin
+
+.venv/bin/faker: $(NER)/generator/requirements.txt
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	.venv/bin/pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest bin/ner django==5.2.8
+	@touch $@
 
 clean: ## Remove what was built; data and .venv stay
 	rm -rf bin
