@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/internal/store"
 	configv1 "github.com/bricks-gateway/bricks/proto/config/v1"
 )
@@ -153,5 +154,37 @@ func TestAChangeIsToldThoughThePoliciesCannotBeRead(t *testing.T) {
 	f.server.Changed([]store.Change{f.putPolicy(gateway.Policy{ID: "p"}), {Kind: store.KindSetting, ID: "s"}})
 	if u := f.next(); len(u.Settings) != 1 || u.Settings[0].ApiKey != "new" || len(u.Policies) != 1 || u.Policies[0].Revision != 4 {
 		t.Errorf("update = %v, want the changed setting and policy", u)
+	}
+}
+
+// A processor that comes back is told anew of the policies of its keys: what it
+// knows may be old.
+func TestANewStreamIsToldOfPoliciesAnew(t *testing.T) {
+	f := setup(t)
+	f.putPolicy(gateway.Policy{ID: "p"})
+	f.put("secret", gateway.Key{ID: "k", PolicyID: "p"})
+	f.subscribe("secret")
+	f.ack(f.next())
+	change := f.putPolicy(gateway.Policy{ID: "p", OnError: gateway.OnErrorAllow}) // nobody tells the first stream
+	again, err := configv1.NewConfigDiscoveryClient(f.conn).Stream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := secrets.HashKey("secret")
+	if err := again.Send(&configv1.ConfigRequest{NodeId: "processor-1", SubscribeKeys: [][]byte{d[:]}}); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		u, err := again.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(u.Keys) == 0 {
+			continue
+		}
+		if len(u.Policies) != 1 || u.Policies[0].Revision != change.Revision || u.Policies[0].OnError != "allow" {
+			t.Errorf("with the key came %v", u.Policies)
+		}
+		return
 	}
 }

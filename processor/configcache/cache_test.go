@@ -30,8 +30,9 @@ type controlPlane struct {
 
 	streams atomic.Int64 // that began
 
-	mu    sync.Mutex
-	asked map[string]int
+	mu       sync.Mutex
+	asked    map[string]int
+	policies []*configv1.Policy // told with every key
 }
 
 func (c *controlPlane) Stream(g configv1.ConfigDiscovery_StreamServer) error {
@@ -64,6 +65,7 @@ func (c *controlPlane) serve(g configv1.ConfigDiscovery_StreamServer) error {
 			c.asked[string(d)]++
 			if k := c.known[string(d)]; k != nil {
 				u.Keys = append(u.Keys, k)
+				u.Policies = c.policies
 			} else {
 				u.AbsentKeys = append(u.AbsentKeys, d)
 			}
