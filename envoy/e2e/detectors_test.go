@@ -147,6 +147,18 @@ func TestDetectorsOverTheNetwork(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a stream's text is sent when it is complete", func(t *testing.T) {
+		answers := e.under(with(all, testenv.Object{"applyToResponse": true}), nil)
+		before := comprehend.asks.Load()
+		said := append(bearer(answers), "X-Fake-Say", "live at "+saidAddress+" she said", "X-Fake-Letters", "yes")
+		a := e.post(t, chat, `{"stream":true,`+helloChat[1:], said...)
+		if got := content(a); a.status != 200 || got != "You said: live at [ADDRESS] she said" {
+			t.Errorf("%d %q", a.status, got)
+		}
+		if n := comprehend.asks.Load() - before; n != 2 {
+			t.Errorf("it was asked %d times for a request and its answer", n)
+		}
+	})
 	t.Run("one that keeps failing is not asked, and comes back", func(t *testing.T) {
 		presidio.mode.Store("fails")
 		for range 5 {
