@@ -33,7 +33,11 @@ func (sc *scanner) byAgeUnit(l *label) {
 	if len(gap) > 2 || !blank(gap, " -") || !sc.ageToken(tok) {
 		return
 	}
-	sc.add(tok.start, l.end, pii.Age, sure)
+	end := l.end
+	if l.last > l.first && !ageWords.has(sc.wordOf(l.last)) { // not the patient of "68 years patient"
+		end = sc.tokens[l.first].end
+	}
+	sc.add(tok.start, end, pii.Age, sure)
 }
 
 // ageToken reports whether a token is a number that may be somebody's age.
@@ -70,6 +74,8 @@ func (sc *scanner) byPerson(t int) {
 		sc.add(tok.start, tok.end, pii.Age, possible)
 	}
 }
+
+var ageWords = wordsOf(`old years age yo o young alt ans años anni oud jaar anos edad idade saal ka ki jährig jährige jähriger jähriges`)
 
 func (sc *scanner) wordOf(t int) string { return sc.s[sc.tokens[t].start:sc.tokens[t].end] }
 

@@ -26,7 +26,7 @@ func cardIn(r *run, labelled bool) int {
 		if !r.numeric(n) || !r.closed(n) || !luhn(r.c[:n]) || same(r.c[:n]) {
 			continue
 		}
-		if labelled && r.c[0] != '0' || cardNetwork(r.c[:n]) && printed(r, n) {
+		if labelled || cardNetwork(r.c[:n]) && printed(r, n) {
 			return n
 		}
 	}
@@ -113,14 +113,16 @@ func swift(r *run, typ pii.Type) (int, pii.Type, float32) {
 	return 0, typ, 0
 }
 
-// routing reads the number of a bank or branch: American, British, German,
-// Indian, Canadian or Australian.
-func routing(r *run, typ pii.Type) (int, pii.Type, float32) {
+// routing reads the number of a bank or branch: American or Indian, and abroad
+// British, German, Australian.
+func routing(r *run, abroad bool) (int, pii.Type, float32) {
+	typ := pii.BankRouting
 	switch {
 	case r.numeric(9) && r.closed(9) && abaRouting(r.c[:9]):
 		return 9, typ, certain
 	case r.whole(11) && r.matches("AAAA9******") && r.c[4] == '0':
 		return 11, typ, certain
+	case !abroad:
 	case r.numeric(6) && r.closed(6) && (r.shaped(2, 2, 2) || r.shaped(6) || r.shaped(3, 3)):
 		return 6, typ, sure
 	case r.numeric(8) && r.closed(8) && (r.shaped(8) || r.shaped(3, 3, 2) || r.shaped(5, 3)):

@@ -21,6 +21,7 @@ type place struct {
 	crossed int  // how many other labels do
 	back    bool // the value stands before the label
 	asked   bool // a sentence ended between them
+	round   bool // parentheses are open
 }
 
 // penalty lowers the score of what is farther away.
@@ -63,6 +64,7 @@ var (
 		el los las una mi su tu nuestro nuestra y o del número siguiente
 		il lo i gli mio mia tuo sua suo di e del della numero seguente
 		de het een mijn jouw uw zijn haar ons onze van voor en of nummer
+		sure yes yeah yep ok okay well um uh s claro oui sí si ja bien
 		meu minha seu sua nosso nossa do da dos e ou número seguinte
 		mera meri mere aapka uska iska ka ki ke yeh ye`)
 	// abbreviated words end in a dot that ends no sentence.
@@ -73,7 +75,7 @@ var (
 func (sc *scanner) byLabels() {
 	for i := range sc.labels {
 		l := &sc.labels[i]
-		if sc.closingTag(l.start) {
+		if sc.closingTag(l.start) || sc.inHeader(l.start) {
 			continue
 		}
 		var found bool
@@ -111,6 +113,9 @@ func (sc *scanner) closingTag(i int) bool { return i >= 2 && sc.s[i-1] == '/' &&
 // after looks for the label's value behind it, and for a list of values.
 func (sc *scanner) after(l *label) bool {
 	p := place{weak: l.weak}
+	if l.governed {
+		p.crossed++
+	}
 	pos := l.end
 	for t := l.last + 1; t < len(sc.tokens) && sc.tokens[t].start <= l.end+reach; t++ {
 		tok := &sc.tokens[t]
@@ -138,13 +143,20 @@ func (sc *scanner) gap(l *label, from, to int, p *place) bool {
 		switch sc.s[i] {
 		case ':', '=', '>', '|', '#', '\t':
 			p.copula = true
-		case ',', '(', '"', '\'':
+		case '(':
+			p.round = true
+		case ')':
+			p.round = false
+		case ',', '"', '\'':
+			if p.weak && l.kind == kind(pii.Phone) && sc.s[i] == ',' {
+				return false
+			}
 		case '}', '<':
 			if sc.s[i] == '}' || p.copula && sc.at(i+1) == '/' {
 				return false
 			}
 		case '\n':
-			if p.words > 0 || p.asked && i > from && sc.s[i-1] == '\n' {
+			if p.words > 0 || p.asked && i > from && sc.s[i-1] == '\n' || p.weak && !p.copula && l.kind == kind(pii.Phone) {
 				return false
 			}
 			p.asked = true
@@ -177,6 +189,9 @@ func (sc *scanner) abbreviation(i int) bool {
 // its value, and notes what it does.
 func (sc *scanner) pass(l *label, t int, p *place) bool {
 	tok := &sc.tokens[t]
+	if p.round || p.asked && sc.at(tok.start-1) == '\n' && sc.at(tok.end) == ':' { // an aside; who speaks
+		return true
+	}
 	if tok.label != 0 {
 		other := &sc.labels[tok.label-1]
 		switch {
@@ -184,6 +199,7 @@ func (sc *scanner) pass(l *label, t int, p *place) bool {
 			return true
 		case other.kind == anyNumber || other.kind == anything || other.kind == yearsOld:
 			return false
+		case other.governed:
 		case other.weak:
 			p.words++
 		default:
@@ -261,6 +277,9 @@ func (sc *scanner) before(l *label) {
 		gap := sc.s[tok.end:pos]
 		if strings.ContainsAny(gap, "\n;!?<>{}") || strings.Contains(gap, ". ") {
 			return
+		}
+		if l.kind == kind(pii.Phone) && pos == l.start && blank(gap, " -/,") && sc.clauseEnds(l.end) {
+			tied = true // 781 1704 office
 		}
 		if strings.ContainsAny(gap, "(=[") || strings.Contains(gap, "->") || strings.Contains(gap, " - ") {
 			tied = true

@@ -156,6 +156,15 @@ func (sc *scanner) timeOfDay(i int) int {
 	return end
 }
 
+// tellsTime reports whether a time of day is one: 5 pm, 10:15:00, at 10:15.
+func (sc *scanner) tellsTime(t, end int) bool {
+	text := sc.s[sc.tokens[t].start:end]
+	return strings.Count(text, ":") > 1 || strings.ContainsAny(text, "mM") ||
+		t > 0 && sc.s[sc.tokens[t-1].end:sc.tokens[t].start] == " " && timeWords.has(sc.wordOf(t-1))
+}
+
+var timeWords = wordsOf(`at around by until till from um gegen bis ab à vers alle las om tegen às`)
+
 // between are the words and signs between the parts of a date.
 var between = wordsOf(`of de del di do da the le il el`)
 

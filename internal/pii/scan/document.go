@@ -17,7 +17,7 @@ func vinIn(r *run) int {
 			letters++
 		}
 	}
-	if letters == 0 || letters > 14 {
+	if letters == 0 || letters > 16 {
 		return 0
 	}
 	return 17
@@ -100,7 +100,7 @@ func passport(r *run, typ pii.Type, p place) (int, pii.Type, float32) {
 	if p.words > 2 && !p.copula {
 		return 0, typ, 0
 	}
-	n := code(r, 6, 12, 4)
+	n := code(r, 6, 12, 6)
 	if n < 6 {
 		return 0, typ, 0
 	}
@@ -117,7 +117,7 @@ func plate(r *run, p place, known bool) (int, pii.Type, float32) {
 	if n := plateShape(r); n > 0 {
 		return n, typ, sure
 	}
-	if known || p.weak && !p.copula {
+	if known || p.weak && !p.copula || !p.copula && p.words > 0 {
 		return 0, typ, 0
 	}
 	best, letters, numerals, size, groups := 0, 0, 0, 0, 0

@@ -103,6 +103,9 @@ func (sc *scanner) url(i int) {
 	from := start
 	if user := sc.userInfo(i+3, end); user > 0 {
 		from = user
+		if scheme := s[start:i]; !strings.HasPrefix(scheme, "http") && !strings.HasPrefix(scheme, "ftp") {
+			return // the rest of a database's address names nobody
+		}
 		if end-from < 4 {
 			return
 		}
@@ -176,10 +179,10 @@ func (sc *scanner) userInfo(i, end int) int {
 	}
 	user, password, two := strings.Cut(s[i:i+at], ":")
 	if user != "" && !placeholder(user) {
-		sc.add(i, i+len(user), pii.Username, certain)
+		sc.add(i, i+len(user), pii.Username, certain+0.01)
 	}
 	if two && password != "" && !placeholder(password) {
-		sc.add(i+len(user)+1, i+at, pii.Password, certain)
+		sc.add(i+len(user)+1, i+at, pii.Password, certain+0.01)
 	}
 	return i + at + 1
 }
@@ -356,6 +359,9 @@ func (sc *scanner) macAddress(at int, labelled bool) (pii.Span, bool) {
 			if boundary := (i-at)%(size+1) == size; boundary != (s[i] == sep) || !boundary && !hexDigit(s[i]) {
 				return pii.Span{}, false
 			}
+		}
+		if size == 4 && !labelled && (sep != '.' || strings.Trim(s[at:end], "0123456789.") == "") {
+			return pii.Span{}, false
 		}
 	case labelled && at+12 <= len(s):
 		end = at + 12

@@ -26,6 +26,11 @@ func (sc *scanner) phone(at int, p place, labelled bool) (pii.Span, bool) {
 	}
 	var score float32
 	switch {
+	case d.plus && !labelled && d.start == at && !d.round: // 00
+		score = possible - 0.02
+		if d.n < 9 || d.group < 2 {
+			return pii.Span{}, false
+		}
 	case d.plus && d.n >= 7 && d.n <= 15 && d.digits[0] != '0':
 		score = sure - 0.02
 	case labelled && d.n >= 6 && d.n <= 15 && plausible(&d, p):
@@ -164,6 +169,9 @@ func plausible(d *dialled, p place) bool {
 	if d.group == 4 && d.seps[1] == '.' && d.seps[2] == '.' && d.groups[3] <= 3 && d.groups[2] <= 3 && d.groups[0] != 2 {
 		return false
 	}
+	if p.weak && d.group == 2 && d.n < 8 && !p.copula && !p.back && d.seps[1] != '-' {
+		return false
+	}
 	if d.group == 2 && d.seps[1] == '.' && d.groups[0] < 3 { // 3.14159265
 		return false
 	}
@@ -196,7 +204,7 @@ func american10(d *dialled) bool {
 // national reports whether the digits have the form that many countries have: a
 // zero, and groups of two and more.
 func national(d *dialled) bool {
-	if d.digits[0] != '0' || d.digits[1] == '0' || d.n < 9 || d.n > 12 || d.group < 2 {
+	if d.digits[0] != '0' || d.digits[1] == '0' || d.n < 10 || d.n > 12 || d.group < 2 {
 		return d.round && d.digits[0] == '0' && d.n >= 9 && d.n <= 12 && d.digits[1] != '0'
 	}
 	for _, size := range d.groups[:d.group] {

@@ -46,16 +46,18 @@ type scanner struct {
 	found  []pii.Span
 	known  known
 	cells  [2][]cell
+	heads  [][2]int // the headers of tables, in order
+	head   int      // heads[:head] are behind
 }
 
 func (sc *scanner) append(dst []pii.Span, text string, types pii.Set) []pii.Span {
 	sc.text.Reset(text)
 	sc.s = sc.text.String()
-	sc.found = sc.found[:0]
+	sc.found, sc.heads, sc.head = sc.found[:0], sc.heads[:0], 0
 	sc.tokenize()
 	sc.shapes()
-	sc.byLabels()
 	sc.tables()
+	sc.byLabels()
 	sc.resolve()
 	sc.propagate()
 	for _, f := range sc.found {

@@ -25,6 +25,7 @@ type free struct {
 	words      int // between label and operator
 	quoted     bool
 	spaced     bool // blanks stand around the =
+	to         bool // the verb is a mere "to"
 }
 
 // assigned finds what a label of a free-form value is said to be: it skips the
@@ -44,6 +45,9 @@ func (sc *scanner) assigned(l *label, reach int) (free, bool) {
 			if f.op > beside || i > l.end && f.words == 0 && s[i-1] == ' ' {
 				return sc.freeValue(f, i)
 			}
+			i++
+		case b == '(' && f.op == beside && (sc.at(i+1) == '"' || sc.at(i+1) == '\''): // setPassword("…")
+			f.op = equals
 			i++
 		case b == '(' && f.op == beside:
 			close := strings.IndexByte(s[i:min(len(s), i+30)], ')')
@@ -72,9 +76,6 @@ func (sc *scanner) assigned(l *label, reach int) (free, bool) {
 		case b == '-' && sc.at(i-1) == ' ' && sc.at(i+1) == ' ' && f.op == beside:
 			f.op = colon
 			i += 2
-		case b == ',' && f.op == beside && (sc.at(i-1) == '"' || sc.at(i-1) == '\''):
-			f.op = equals
-			i++
 		case b == '\n':
 			if f.op < verb || f.words > 2 || f.op == verb || sc.at(i+1) == '\n' && f.op != colon {
 				return f, false
@@ -86,9 +87,9 @@ func (sc *scanner) assigned(l *label, reach int) (free, bool) {
 			end := sc.wordStop(i)
 			word := s[i:end]
 			switch {
-			case copulas.has(word) && word != "to" && word != "namely" || setting.has(word) && f.words > 0 && word == "to":
-				f.op = verb
-			case fillers.has(word) || setting.has(word) || word == "to":
+			case copulas.has(word):
+				f.op, f.to = verb, word == "to"
+			case fillers.has(word) || setting.has(word):
 				f.words++
 			default:
 				if f.words == 0 && i <= l.end+1 && f.op == beside {
@@ -100,7 +101,7 @@ func (sc *scanner) assigned(l *label, reach int) (free, bool) {
 				return f, false
 			}
 			i = end
-			for i < limit && (s[i] == '@' || s[i] == '.' && class[sc.at(i+1)] != 0 || s[i] == '-' && class[sc.at(i+1)] != 0) { // for joe@example.com
+			for i < limit && strings.IndexByte("@.-_+", s[i]) >= 0 && class[sc.at(i+1)] != 0 { // for joe@example.com
 				i = sc.wordStop(i + 1)
 			}
 		case f.op == beside && i <= l.end+1 && i > l.end:
@@ -206,11 +207,8 @@ func (sc *scanner) passwordAfter(l *label) bool {
 		if f.words > 2 && !hard || !hard && (!end || f.words > 0) || expression(value) || sc.call(f.end) {
 			return false
 		}
-		if strings.EqualFold(s[l.end-1:l.end], "e") && f.words == 0 && strings.HasPrefix(strings.ToLower(s[l.start:l.end]), "passphrase") {
-			break
-		}
 	case f.op == verb:
-		if !hard && (!end || statuses.has(value) || len(value) < 4 || f.words > 2 || class[value[0]] == upper) {
+		if !hard && (!end || f.to || statuses.has(value) || len(value) < 4 || f.words > 2 || class[value[0]] == upper) {
 			return false
 		}
 		score = likely + 0.04
@@ -375,7 +373,7 @@ func (sc *scanner) freeBefore(l *label, end int) {
 	if len(value) < 4 || placeholder(value) {
 		return
 	}
-	if l.kind == kind(pii.Password) && strongSecret(value) {
+	if l.kind == kind(pii.Password) && strongSecret(value) && !expression(value) {
 		sc.add(start, end, pii.Password, likely-0.02)
 	}
 	if l.kind == kind(pii.Username) && userLike(value) && marked(value) {
@@ -391,10 +389,10 @@ const secretKeySize = 40
 func (sc *scanner) awsSecret(tok *token) {
 	s := sc.s
 	start := tok.start
-	for start > 0 && tok.start-start < secretKeySize && (s[start-1] == '/' || s[start-1] == '+') {
+	for start > 0 && tok.start-start < secretKeySize && (class[s[start-1]]&(lower|upper|digits) != 0 || s[start-1] == '/' || s[start-1] == '+') {
 		start--
 	}
-	if sc.wordAt(start - 1) {
+	if tok.start-start >= secretKeySize || sc.wordAt(start-1) {
 		return
 	}
 	end := start

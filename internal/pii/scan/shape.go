@@ -18,6 +18,8 @@ func (sc *scanner) shapes() {
 		switch {
 		case tok.has&digits != 0:
 			sc.numbers(t)
+		case tok.has == upper && size == 20:
+			sc.codes(tok)
 		case tok.has == upper && size >= 2 && size <= 8:
 			if next := sc.at(tok.end); next == ' ' || next == '-' || next == '.' || next == '/' || next == '_' {
 				sc.codes(tok)
@@ -67,6 +69,7 @@ func (sc *scanner) addresses() {
 			i += 1 + next
 		}
 	}
+	sc.options()
 	last = 0
 	for t := range sc.tokens {
 		tok := &sc.tokens[t]
@@ -107,7 +110,7 @@ func (sc *scanner) numbers(t int) {
 				sc.found = append(sc.found, f)
 			}
 		}
-		if end := sc.timeOfDay(tok.start); end > tok.start && sc.clean(tok.start) {
+		if end := sc.timeOfDay(tok.start); end > tok.start && sc.clean(tok.start) && sc.tellsTime(t, end) {
 			sc.add(tok.start, end, pii.DateTime, possible-0.1)
 		}
 	}

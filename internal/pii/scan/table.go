@@ -35,7 +35,7 @@ func (sc *scanner) tables() {
 func (sc *scanner) table(start, first int) int {
 	s := sc.s
 	end := lineEnd(s, start)
-	next := end + 1
+	named, next := end, end+1
 	if next >= len(s) || end-start > 1024 {
 		return 0
 	}
@@ -63,14 +63,26 @@ func (sc *scanner) table(start, first int) int {
 		}
 		row := sc.split(sc.cells[1][:0], next, end, separator)
 		sc.cells[1] = row
-		if len(row) != len(header) {
+		if len(row) < len(header) || len(row) > len(header)+2 || len(row) > len(header) && separator != ',' {
 			return last
 		}
 		sc.row(header, row)
+		if last == 0 {
+			sc.heads = append(sc.heads, [2]int{start, named})
+		}
 		last = next
 		next = end + 1
 	}
 	return last
+}
+
+// inHeader reports whether a place is in the header of a table. Places are asked
+// for in order.
+func (sc *scanner) inHeader(i int) bool {
+	for sc.head < len(sc.heads) && sc.heads[sc.head][1] <= i {
+		sc.head++
+	}
+	return sc.head < len(sc.heads) && sc.heads[sc.head][0] <= i
 }
 
 func lineEnd(s string, start int) int {
@@ -120,7 +132,8 @@ func (sc *scanner) name(header []cell, label int) bool {
 	named := false
 	for i := range header {
 		c := &header[i]
-		if c.end-c.start > 48 {
+		if c.end-c.start > 48 || strings.ContainsAny(sc.s[c.start:c.end], "=<>{}[]:;") ||
+			strings.Count(sc.s[c.start:c.end], "(") != strings.Count(sc.s[c.start:c.end], ")") {
 			return false
 		}
 		numerals := 0
@@ -149,7 +162,8 @@ func (sc *scanner) name(header []cell, label int) bool {
 
 // row takes the values of the columns that have labels.
 func (sc *scanner) row(header, row []cell) {
-	for i, c := range row {
+	for i := range header {
+		c := row[len(row)-len(header)+i] // commas of a name come before what we know
 		if header[i].label == 0 || c.end == c.start {
 			continue
 		}

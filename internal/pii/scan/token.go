@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -29,6 +30,7 @@ type label struct {
 	first, last int // its tokens
 	kind        kind
 	weak        bool
+	governed    bool // it says more of the label before it: the PIN of my card
 }
 
 // bytes by what they are in a token.
@@ -81,7 +83,30 @@ func (sc *scanner) tokenize() {
 		}
 		i = sc.addToken(i)
 	}
+	for i := 1; i < len(sc.labels); i++ {
+		sc.labels[i].governed = sc.governs(&sc.labels[i-1], &sc.labels[i])
+	}
 }
+
+// governs reports whether "for my", "of the" or the like ties b to a, so that
+// what follows b is a's.
+func (sc *scanner) governs(a, b *label) bool {
+	if a.kind >= anyNumber || b.first-a.last > 4 || b.start-a.end > 24 {
+		return false
+	}
+	tied := false
+	for t := a.last + 1; t < b.first; t++ {
+		word := sc.s[sc.tokens[t].start:sc.tokens[t].end]
+		if prepositions.has(word) {
+			tied = true
+		} else if !fillers.has(word) {
+			return false
+		}
+	}
+	return tied && strings.Trim(sc.s[a.end:b.start], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ \u00fc") == ""
+}
+
+var prepositions = wordsOf(`for of on to from für von zu pour de du del para per di della voor van do da`)
 
 // addToken reads one token at i and returns its end. A capital behind a small
 // letter may begin a label: customerSsn.

@@ -186,5 +186,15 @@ func wordEnd(s string, start, i int) (end int, ends bool) {
 		r, _ := utf8.DecodeRuneInString(s[i:])
 		return i, !inWord(r) || unicode.IsMark(r)
 	}
-	return i, true
+	return i, class[s[i]] == 0 || digitsOnly(s, i)
+}
+
+// digitsOnly reports whether the word goes on at i with nothing but digits:
+// ssn123456789, but not PH841164C or cc48.
+func digitsOnly(s string, i int) bool {
+	start := i
+	for i < len(s) && class[s[i]] == digits {
+		i++
+	}
+	return i-start >= 3 && (i == len(s) || class[s[i]] == 0)
 }

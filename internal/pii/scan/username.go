@@ -29,10 +29,16 @@ func (sc *scanner) usernameAfter(l *label) bool {
 	score := float32(sure)
 	switch f.op {
 	case equals:
-		if sc.call(f.end) || f.spaced && !f.quoted && !marked(name) || !f.quoted && strings.IndexByte(name, '.') > 0 && identifier(name) && class[sc.at(f.end)] == 0 && sc.at(f.end) == '(' {
+		if sc.call(f.end) || f.spaced && !f.quoted && (!marked(name) || expression(name)) {
 			return false
 		}
 	case colon:
+		if short && (numeral(name) || sc.beginsLine(l.start) && !marked(name) && !f.quoted && strings.EqualFold(s[l.start:l.end], "user")) { // "User: hello" is talk
+			return false
+		}
+		if f.quoted {
+			break
+		}
 		if !marked(name) && (f.words > 1 || !sc.clauseEnds(f.end) || class[name[0]] == upper && short) || sc.call(f.end) {
 			return false
 		}
@@ -48,7 +54,7 @@ func (sc *scanner) usernameAfter(l *label) bool {
 		if f.words > 0 || !marked(name) && (!signing && (short || !sc.clauseEnds(f.end) || class[name[0]] == upper) || statuses.has(name) || notUsers.has(name) || fillers.has(name) || copulas.has(name) || len(name) < 4 && !signing) {
 			return false
 		}
-		if short && !signing && !handleLike(name) {
+		if short && !signing && !marked(name) {
 			return false
 		}
 		score = likely
@@ -63,6 +69,24 @@ func wordLength(s string) int {
 		i++
 	}
 	return i
+}
+
+// beginsLine reports whether nothing but quotes and stars stands before i in its
+// line.
+func (sc *scanner) beginsLine(i int) bool {
+	for i > 0 && strings.IndexByte("*#> \"", sc.s[i-1]) >= 0 {
+		i--
+	}
+	return i == 0 || sc.s[i-1] == '\n'
+}
+
+func numeral(s string) bool {
+	for i := range len(s) {
+		if class[s[i]] != digits {
+			return false
+		}
+	}
+	return true
 }
 
 // signs are the verbs behind a user name in logs.
@@ -97,17 +121,6 @@ func marked(name string) bool {
 		}
 	}
 	return false
-}
-
-// handleLike reports whether a name has letters and a digit or an underscore.
-func handleLike(name string) bool {
-	var has flags
-	under := false
-	for i := range len(name) {
-		has |= class[name[i]]
-		under = under || name[i] == '_'
-	}
-	return has&(lower|upper) != 0 && (has&digits != 0 || under)
 }
 
 // homes are folders whose next part is a user's name.

@@ -1,6 +1,10 @@
 package scan
 
-import "github.com/bricks-gateway/bricks/internal/pii"
+import (
+	"strings"
+
+	"github.com/bricks-gateway/bricks/internal/pii"
+)
 
 // How sure a find is, by what speaks for it.
 const (
@@ -32,7 +36,7 @@ func (sc *scanner) value(k kind, at int, p place) (pii.Span, bool) {
 		return pii.Span{}, false
 	}
 	n, typ, score := labelled(k, &r, p)
-	if n == 0 {
+	if n == 0 || (typ == pii.LicensePlate || typ == pii.SwiftCode) && !p.copula && strings.ToUpper(sc.s[at:r.end[n-1]]) != sc.s[at:r.end[n-1]] {
 		return pii.Span{}, false
 	}
 	return pii.Span{Start: at, End: r.end[n-1], Type: typ, Score: score}, true
@@ -81,8 +85,8 @@ func labelled(k kind, r *run, p place) (n int, typ pii.Type, score float32) {
 		}
 	case kind(pii.SwiftCode):
 		return swift(r, typ)
-	case kind(pii.BankRouting):
-		return routing(r, typ)
+	case kind(pii.BankRouting), sortCode:
+		return routing(r, k == sortCode)
 	case kind(pii.BankAccountNumber):
 		return account(r, typ, p)
 	case kind(pii.CardNumber):
