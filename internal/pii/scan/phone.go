@@ -68,16 +68,14 @@ func (sc *scanner) dial(at int) (d dialled, ok bool) {
 		return d, false
 	}
 	open := d.round
-	i := at
-	for i < len(s) && class[s[i]] == digits {
+	for i := at; class[sc.at(i)] == digits; {
 		start := i
-		for i < len(s) && class[s[i]] == digits {
+		for ; i < len(s) && class[s[i]] == digits; i++ {
 			if d.n == len(d.digits) {
 				return d, false
 			}
 			d.digits[d.n] = s[i]
 			d.n++
-			i++
 		}
 		if d.group == len(d.groups) {
 			return d, false
@@ -85,35 +83,17 @@ func (sc *scanner) dial(at int) (d dialled, ok bool) {
 		d.groups[d.group] = i - start
 		d.group++
 		d.end = i
-		// What may stand between two groups.
-		gap := i
+		if d.group == 1 && d.round && sc.at(i) == ')' {
+			d.end++ // of "(415)" alone
+		}
 		var sep byte
-		for i < len(s) && i-gap < 4 {
-			b := s[i]
-			switch {
-			case b == ')' && open:
-				open = false
-			case b == '(' && !open && i+1 < len(s) && class[s[i+1]] == digits:
-				open, d.round = true, true
-			case b == ' ' && (sep == 0 || sep == ' ' && i-gap < 2 || i-gap == 2 || s[i-1] == ')'):
-				if sep == 0 {
-					sep = ' '
-				}
-			case (b == '-' || b == '.' || b == '/') && (sep == 0 || sep == ' ' || s[i-1] == ')'):
-				sep = b
-			default:
-				goto next
-			}
-			i++
-		}
-	next:
-		if i < len(s) && class[s[i]] == digits && d.group < len(d.groups) {
+		i, sep = sc.dialGap(i, &open, &d.round)
+		if class[sc.at(i)] == digits && d.group < len(d.groups) {
 			d.seps[d.group] = sep
-		} else if open || i == gap+1 && s[gap] == ')' { // "(415)" alone
-			if s[gap] == ')' && d.group == 1 {
-				return d, false
-			}
 		}
+	}
+	if d.group <= 1 && d.round {
+		return d, false
 	}
 	if sc.wordAt(d.end) && !(sc.s[d.end]|0x20 == 'x' && class[sc.at(d.end+1)] == digits) {
 		return d, false
@@ -124,6 +104,28 @@ func (sc *scanner) dial(at int) (d dialled, ok bool) {
 		d.n -= 2
 	}
 	return d, d.n > 0
+}
+
+// dialGap reads what may stand between two groups of digits at i: one of - . and
+// /, blanks, and parentheses.
+func (sc *scanner) dialGap(i int, open, round *bool) (end int, sep byte) {
+	start := i
+	for i < len(sc.s) && i-start < 4 {
+		switch b := sc.s[i]; {
+		case b == ')' && *open:
+			*open = false
+		case b == '(' && !*open && class[sc.at(i+1)] == digits:
+			*open, *round = true, true
+		case b == ' ' && (sep == 0 || i-start == 1 && sep == ' ' || i-start == 2 || sc.s[i-1] == ')'):
+			sep = max(sep, ' ')
+		case (b == '-' || b == '.' || b == '/') && (sep == 0 || sep == ' ' || sc.s[i-1] == ')'):
+			sep = b
+		default:
+			return i, sep
+		}
+		i++
+	}
+	return i, sep
 }
 
 // extension gives the end of a number with its extension: x12, ext. 12.

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"sort"
 	"strings"
 
 	"github.com/bricks-gateway/bricks/internal/pii"
@@ -416,14 +417,9 @@ func (sc *scanner) awsSecret(tok *token) {
 // key, stands before a place; or one behind it.
 func (sc *scanner) speaksOfSecret(start int) bool {
 	before := sc.s[max(0, start-200):start]
-	for i := len(sc.labels) - 1; i >= 0; i-- {
+	near := sort.Search(len(sc.labels), func(i int) bool { return sc.labels[i].start >= start-120 })
+	for i := near; i < len(sc.labels) && sc.labels[i].start <= start+secretKeySize+60; i++ {
 		l := &sc.labels[i]
-		if l.start > start+secretKeySize+60 {
-			continue
-		}
-		if l.start < start-120 {
-			break
-		}
 		if l.kind == kind(pii.AWSSecretKey) || l.kind == kind(pii.AWSAccessKey) {
 			return true
 		}

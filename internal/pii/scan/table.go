@@ -18,14 +18,14 @@ const mostCells = 64
 // tables looks for lines of labels over lines of values, apart by commas,
 // semicolons, tabs or bars, and for INSERT statements of SQL.
 func (sc *scanner) tables() {
-	line := -1
+	done := 0 // labels before it are in a line that was looked at
 	for i := range sc.labels {
-		start := strings.LastIndexByte(sc.s[:sc.labels[i].start], '\n') + 1
-		if start == line || start < line {
+		at := sc.labels[i].start
+		if at < done {
 			continue
 		}
-		line = start
-		line = max(start, sc.table(start, i)) // rows are no headers
+		start := done + strings.LastIndexByte(sc.s[done:at], '\n') + 1
+		done = lineEnd(sc.s, max(at, sc.table(start, i))) // rows are no headers
 	}
 	sc.inserts()
 }
@@ -197,33 +197,44 @@ func (sc *scanner) row(header, row []cell) {
 
 // inserts looks for "(a, b) VALUES (1, 2), (3, 4)".
 func (sc *scanner) inserts() {
-	s := sc.s
-	for at := 0; ; {
-		n := strings.Index(s[at:], "VALUES")
-		if n < 0 {
-			n = strings.Index(s[at:], "values")
+	for _, word := range []string{"VALUES", "values", "Values"} {
+		label := 0
+		for at := strings.Index(sc.s, word); at >= 0; {
+			for label < len(sc.labels) && sc.labels[label].start < at-insertColumns {
+				label++
+			}
+			end := max(at+len(word), sc.insert(at, label))
+			next := strings.Index(sc.s[end:], word)
+			if next < 0 {
+				break
+			}
+			at = end + next
 		}
-		if n < 0 {
-			return
-		}
-		at += n + len("values")
-		before := strings.TrimRight(s[max(0, at-600):at-len("values")], " \n\r\t")
-		open := strings.LastIndexByte(before, '(')
-		if !strings.HasSuffix(before, ")") || open < 0 {
-			continue
-		}
-		start := max(0, at-600) + open + 1
-		header := sc.split(sc.cells[0][:0], start, start+len(before)-open-2, ',')
-		sc.cells[0] = header
-		first := 0
-		for first < len(sc.labels) && sc.labels[first].start < start {
-			first++
-		}
-		if !sc.name(header, first) {
-			continue
-		}
-		at = sc.tuples(header, at)
 	}
+}
+
+// insertColumns is how long the list of columns may be.
+const insertColumns = 600
+
+// insert reads the rows behind VALUES at a place, when the columns stand before
+// it, and returns where they end. Labels before label stand before the columns.
+func (sc *scanner) insert(at, label int) int {
+	from := max(0, at-insertColumns)
+	before := strings.TrimRight(sc.s[from:at], " \n\r\t")
+	open := strings.LastIndexByte(before, '(')
+	if !strings.HasSuffix(before, ")") || open < 0 {
+		return 0
+	}
+	start := from + open + 1
+	header := sc.split(sc.cells[0][:0], start, from+len(before)-1, ',')
+	sc.cells[0] = header
+	for label < len(sc.labels) && sc.labels[label].start < start {
+		label++
+	}
+	if !sc.name(header, label) {
+		return 0
+	}
+	return sc.tuples(header, at+len("VALUES"))
 }
 
 // tuples reads the rows of an INSERT at i and returns where they end.
