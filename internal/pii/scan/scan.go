@@ -39,6 +39,7 @@ const nothing = pii.Types
 
 // scanner is the state of one call. Offsets are of the folded text s.
 type scanner struct {
+	trie   *trie
 	text   fold.Text
 	s      string
 	tokens []token
@@ -51,6 +52,7 @@ type scanner struct {
 }
 
 func (sc *scanner) append(dst []pii.Span, text string, types pii.Set) []pii.Span {
+	sc.trie = labels()
 	sc.text.Reset(text)
 	sc.s = sc.text.String()
 	sc.found, sc.heads, sc.head = sc.found[:0], sc.heads[:0], 0

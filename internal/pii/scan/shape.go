@@ -305,7 +305,7 @@ func (sc *scanner) expiry(at int, p place) (pii.Span, bool) {
 	case (d == 4 || d == 6) && r.shaped(d) && r.closed(d) && (p.copula || p.words == 0) && number(r.c[:2]) >= 1 && number(r.c[:2]) <= 12 && (d == 4 || r.c[2] == '2' && r.c[3] == '0'):
 		return found(r.end[d-1])
 	}
-	if l, ok := matchLabel(s, at); ok && l.kind == month { // March 2027, Mar-27
+	if l, ok := sc.trie.match(s, at); ok && l.kind == month { // March 2027, Mar-27
 		var y run
 		i := l.end
 		for i < len(s) && i-l.end < 3 && strings.IndexByte(" -/.'", s[i]) >= 0 {

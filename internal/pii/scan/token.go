@@ -24,15 +24,6 @@ const (
 	foreign // a letter outside ASCII
 )
 
-// label is a phrase that says what stands beside it.
-type label struct {
-	start, end  int
-	first, last int // its tokens
-	kind        kind
-	weak        bool
-	governed    bool // it says more of the label before it: the PIN of my card
-}
-
 // bytes by what they are in a token.
 var class = func() (table [256]flags) {
 	for b := range table {
@@ -76,7 +67,7 @@ func (sc *scanner) tokenize() {
 			}
 		}
 		if c != digits {
-			if l, ok := matchLabel(s, i); ok {
+			if l, ok := sc.trie.match(s, i); ok {
 				i = sc.addLabel(l)
 				continue
 			}
@@ -128,7 +119,7 @@ func (sc *scanner) addToken(i int) int {
 			continue
 		}
 		if c == upper && i > start && class[s[i-1]] == lower {
-			if _, ok := matchLabel(s, i); ok {
+			if _, ok := sc.trie.match(s, i); ok {
 				break
 			}
 		}

@@ -13,6 +13,7 @@ import (
 type trie struct {
 	nodes    []node
 	children []int32
+	phrases  []phrase
 }
 
 // node has a child for each class from low to low+len-1.
@@ -50,10 +51,8 @@ var letterClass = func() (table [256]uint8) {
 	return table
 }()
 
-var labelTrie, phrases = buildTrie(labelTable)
-
 // buildTrie compiles the table of labels.
-func buildTrie(table []labelRow) (trie, []phrase) {
+func buildTrie(table []labelRow) *trie {
 	type building struct {
 		child map[uint8]*building
 		meant int16
@@ -78,8 +77,8 @@ func buildTrie(table []labelRow) (trie, []phrase) {
 	}
 	for _, row := range table {
 		all = append(all, phrase{row.kind, row.weak})
-		for text := range strings.SplitSeq(row.phrases, "|") {
-			text = strings.ReplaceAll(text, "'", "") // as matchLabel does
+		for _, text := range row.phrases {
+			text = strings.ReplaceAll(text, "'", "") // as match does
 			insert(text, int16(len(all)))
 			insert(strings.ReplaceAll(text, " ", ""), int16(len(all)))
 			if plain := unaccented(text); plain != text {
@@ -88,7 +87,7 @@ func buildTrie(table []labelRow) (trie, []phrase) {
 			}
 		}
 	}
-	var t trie
+	t := &trie{phrases: all}
 	t.nodes = append(t.nodes, node{})
 	var compile func(b *building, at int)
 	compile = func(b *building, at int) {
@@ -111,7 +110,7 @@ func buildTrie(table []labelRow) (trie, []phrase) {
 		t.nodes[at] = n
 	}
 	compile(root, 0)
-	return t, all
+	return t
 }
 
 // unaccented leaves out the accents of the letters that our labels have.
@@ -120,10 +119,9 @@ func unaccented(s string) string {
 		"ç", "c", "í", "i", "ñ", "n", "ó", "o", "õ", "o", "ô", "o", "ú", "u", "ù", "u").Replace(s)
 }
 
-// matchLabel finds the longest label that begins at i, where a word begins.
-func matchLabel(s string, i int) (label, bool) {
+// match finds the longest label that begins at i, where a word begins.
+func (t *trie) match(s string, i int) (label, bool) {
 	var (
-		t     = &labelTrie
 		at    int32
 		found label
 		ok    bool
@@ -155,7 +153,7 @@ func matchLabel(s string, i int) (label, bool) {
 		}
 		if meant := t.nodes[at].meant; meant != 0 {
 			if end, ends := wordEnd(s, start, i); ends {
-				p := phrases[meant-1]
+				p := t.phrases[meant-1]
 				found, ok = label{start: start, end: end, kind: p.kind, weak: p.weak}, true
 			}
 		}
