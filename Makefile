@@ -5,7 +5,7 @@ PROTOS        := $(wildcard proto/*/*/*.proto)
 FUZZTIME      ?= 30s
 NER           := internal/pii/ner/train
 
-.PHONY: help build envoy run test e2e soak race lint generate check bench fuzz model clean
+.PHONY: help build envoy run test e2e soak race lint generate check bench fuzz pii model clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ model: .venv/bin/faker ## Train the model of names and addresses again
 	.venv/bin/pip install --quiet --disable-pip-version-check -r $<
 	.venv/bin/pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest bin/ner django==5.2.8
 	@touch $@
+
+pii: ## Score the detector of personal data on the labelled texts
+	@go test -count=1 -run 'Floors|Names|Hidden' -v ./internal/pii/scan
 
 clean: ## Remove what was built; data and .venv stay
 	rm -rf bin

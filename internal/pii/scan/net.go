@@ -106,7 +106,7 @@ func (sc *scanner) url(i int) {
 		if scheme := s[start:i]; !strings.HasPrefix(scheme, "http") && !strings.HasPrefix(scheme, "ftp") {
 			return // the rest of a database's address names nobody
 		}
-		if end-from < 4 {
+		if host, _ := sc.domain(from); host == 0 {
 			return
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/pii"
 	"github.com/bricks-gateway/bricks/internal/pii/fold"
+	"github.com/bricks-gateway/bricks/internal/pii/ner"
 )
 
 // Append appends to dst the values of the given types in text: in order, without
@@ -60,6 +61,9 @@ func (sc *scanner) append(dst []pii.Span, text string, types pii.Set) []pii.Span
 	sc.shapes()
 	sc.tables()
 	sc.byLabels()
+	if types&pii.Of(pii.Name, pii.Address) != 0 {
+		sc.learned()
+	}
 	sc.resolve()
 	sc.propagate()
 	for _, f := range sc.found {
@@ -72,6 +76,19 @@ func (sc *scanner) append(dst []pii.Span, text string, types pii.Set) []pii.Span
 	sc.forget()
 	return dst
 }
+
+// learned adds the names and addresses that the model finds. It is sure of much,
+// so its scores are put below those of values that have a label.
+func (sc *scanner) learned() {
+	before := len(sc.found)
+	sc.found = ner.Append(sc.found, sc.s)
+	for i := range sc.found[before:] {
+		f := &sc.found[before+i]
+		f.Score = learnedLow + (learnedHigh-learnedLow)*f.Score
+	}
+}
+
+const learnedLow, learnedHigh = 0.55, 0.81
 
 // forget drops what refers to the text, and scratch that one huge text left.
 func (sc *scanner) forget() {

@@ -90,7 +90,7 @@ func numeral(s string) bool {
 }
 
 // signs are the verbs behind a user name in logs.
-var signs = wordsOf(`logged signed authenticated connected failed disconnected locked login logout password requested uploaded deleted created has from`)
+var signs = wordsOf(`logged signed authenticated connected failed disconnected locked login logout password requested uploaded deleted created has from by`)
 
 // notUsers are words that stand behind "user" or "login" without naming one.
 var notUsers = wordsOf(`page form button screen attempt attempts failed successful error service process flow name names account accounts
