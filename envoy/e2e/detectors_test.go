@@ -150,7 +150,7 @@ func TestDetectorsOverTheNetwork(t *testing.T) {
 	t.Run("a stream's text is sent when it is complete", func(t *testing.T) {
 		answers := e.under(with(all, testenv.Object{"applyToResponse": true}), nil)
 		before := comprehend.asks.Load()
-		said := append(bearer(answers), "X-Fake-Say", "live at "+saidAddress+" she said", "X-Fake-Letters", "yes")
+		said := append(bearer(answers), "X-Fake-Say", "live at "+addressValue+" she said", "X-Fake-Letters", "yes")
 		a := e.post(t, chat, `{"stream":true,`+helloChat[1:], said...)
 		if got := content(a); a.status != 200 || got != "You said: live at [ADDRESS] she said" {
 			t.Errorf("%d %q", a.status, got)

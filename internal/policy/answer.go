@@ -26,33 +26,75 @@ func (x *Exchange) JSONAnswer(ctx context.Context, body []byte) ([]byte, error) 
 
 // TextAnswer is JSONAnswer for plain text.
 func (x *Exchange) TextAnswer(ctx context.Context, body []byte) ([]byte, error) {
-	text, err := x.whole(ctx, string(body), false)
+	f := flow{x: x}
+	text, err := f.whole(ctx, string(body))
 	return []byte(text), err
+}
+
+// literal is a string of an answer.
+type literal struct {
+	start, end int
+	text       string
+	json       bool // a tool's arguments
 }
 
 // strings looks at each string of a JSON body on its own, but for those that
 // keep has, and returns what must change.
 func (x *Exchange) strings(ctx context.Context, body []byte, keep func(at int) bool) ([]edit, error) {
-	var failed error
+	var found []literal
 	w := walker{d: &document{}}
-	w.answer = func(at int, literal []byte, here where) {
-		if failed != nil || keep != nil && keep(at) || isDataURL(literal) {
+	w.answer = func(at int, raw []byte, here where) {
+		if keep != nil && keep(at) || isDataURL(raw) {
 			return
 		}
-		decoded, _ := appendDecoded(nil, literal)
-		text, err := x.whole(ctx, string(decoded), here.parent == "arguments")
-		if failed = err; err == nil && text != string(decoded) {
-			w.edits = append(w.edits, edit{at, at + len(literal), string(quote(text))})
-		}
+		text, _ := appendDecoded(nil, raw)
+		found = append(found, literal{at, at + len(raw), string(text), here.parent == "arguments"})
 	}
 	trimmed := bytes.TrimLeft(body, " \t\r\n")
 	w.value(len(body)-len(trimmed), trimmed, where{})
-	return w.edits, failed
+	texts, err := x.all(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+	for i, l := range found {
+		if texts[i] != l.text {
+			w.edits = append(w.edits, edit{l.start, l.end, string(quote(texts[i]))})
+		}
+	}
+	return w.edits, nil
+}
+
+// all returns what takes the place of each text. Services get them together.
+func (x *Exchange) all(ctx context.Context, list []literal) (out []string, err error) {
+	var found [][]match
+	if x.policy.answers && x.policy.External() && len(list) > 0 {
+		d := &document{}
+		for _, l := range list {
+			d.add("", []byte(l.text), place{})
+		}
+		if found, err = x.engine.find(ctx, x.policy, d); err != nil {
+			return nil, err
+		}
+	}
+	out = make([]string, len(list))
+	for i, l := range list {
+		f := flow{x: x, json: l.json}
+		if found != nil {
+			f.held = []byte(l.text)
+			matches, _ := f.sift(l.text, found[i])
+			out[i], err = f.release(len(l.text), matches)
+		} else {
+			out[i], err = f.whole(ctx, l.text)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // whole passes a text that is all there through a flow.
-func (x *Exchange) whole(ctx context.Context, text string, json bool) (string, error) {
-	f := flow{x: x, json: json}
+func (f *flow) whole(ctx context.Context, text string) (string, error) {
 	out, err := f.push(ctx, text)
 	if err != nil {
 		return "", err

@@ -103,9 +103,16 @@ func (f *flow) look(ctx context.Context, seen int) (matches, whole []match, err 
 	if err != nil {
 		return nil, nil, err
 	}
+	matches, whole = f.sift(text, found[0])
+	return matches, whole, nil
+}
+
+// sift takes from what was found in text, which ends with what is held, what is
+// to be replaced, and all that must not be cut.
+func (f *flow) sift(text string, found []match) (matches, whole []match) {
 	own := f.placeholders(text)
 	whole = append(whole, own...)
-	for _, m := range found[0] {
+	for _, m := range found {
 		if overlaps(own, m) {
 			continue // the name of a value is no value
 		}
@@ -114,7 +121,7 @@ func (f *flow) look(ctx context.Context, seen int) (matches, whole []match, err 
 			matches, whole = append(matches, m), append(whole, m)
 		}
 	}
-	return matches, whole, nil
+	return matches, whole
 }
 
 // placeholders are those in text, relative to the start of what is held.

@@ -37,7 +37,7 @@ type where struct {
 var structural = []string{
 	"model", "id", "object", "type", "role", "format", "call_id", "tool_use_id", "signature", "encrypted_content", "thinking_signature",
 	"system_fingerprint", "obfuscation", "$ref", "pattern", "required", "b64_json", "partial_image_b64", "embedding", "user", "safety_identifier",
-	"prompt_cache_key", "media_type", "mime_type", "finish_reason", "stop_reason", "status",
+	"prompt_cache_key", "media_type", "mime_type", "finish_reason", "stop_reason", "status", "service_tier",
 }
 
 func isStructural(name string) bool {

@@ -99,5 +99,5 @@ var (
 	being       = wordsOf(`is am was be s`)
 	adverbs     = wordsOf(`now only just already almost nearly about over currently`)
 	persons     = wordsOf(`i he she who mother father son daughter brother sister wife husband grandmother grandfather mom dad mum uncle aunt patient child baby boy girl friend`)
-	clauseWords = wordsOf(`and but now today so when this next on in years yrs yo with who or`)
+	clauseWords = wordsOf(`yesterday tomorrow recently last this earlier and but now today so when this next on in years yrs yo with who or`)
 )

@@ -105,7 +105,7 @@ func swift(r *run, typ pii.Type) (int, pii.Type, float32) {
 		return 0, typ, 0
 	}
 	switch {
-	case r.whole(11) && (r.shaped(11) || r.shaped(8, 3) || r.shaped(4, 2, 2, 3)):
+	case r.whole(11) && (r.shaped(11) || r.small >= 11 && (r.shaped(8, 3) || r.shaped(4, 2, 2, 3))):
 		return 11, typ, certain
 	case r.whole(8) && (r.shaped(8) || r.shaped(4, 2, 2)):
 		return 8, typ, certain

@@ -95,6 +95,10 @@ func (sc *scanner) byLabels() {
 			found = sc.passwordAfter(l)
 		case kind(pii.Username):
 			found = sc.usernameAfter(l)
+		case kind(pii.INAadhaar):
+			if found = sc.after(l); !found && strings.EqualFold(sc.s[l.start:l.end], "uid") {
+				found = sc.usernameAfter(l)
+			}
 		case kind(pii.AWSSecretKey), kind(pii.AWSAccessKey), kind(pii.Email), kind(pii.URL):
 			continue // their shapes look for the label
 		default:
@@ -275,13 +279,13 @@ func (sc *scanner) before(l *label) {
 	for t := l.first - 1; t >= 0 && sc.tokens[t].end >= l.start-reachBack; t-- {
 		tok := &sc.tokens[t]
 		gap := sc.s[tok.end:pos]
-		if strings.ContainsAny(gap, "\n;!?<>{}") || strings.Contains(gap, ". ") {
+		if strings.ContainsAny(strings.TrimSuffix(gap, "<- "), "\n;!?<>{}") || strings.Contains(gap, ". ") {
 			return
 		}
 		if l.kind == kind(pii.Phone) && pos == l.start && blank(gap, " -/,") && sc.clauseEnds(l.end) {
 			tied = true // 781 1704 office
 		}
-		if strings.ContainsAny(gap, "(=[") || strings.Contains(gap, "->") || strings.Contains(gap, " - ") {
+		if strings.ContainsAny(gap, "(=[") || strings.Contains(gap, "->") || strings.Contains(gap, "<-") || strings.Contains(gap, " - ") {
 			tied = true
 		}
 		if tok.label != 0 {
@@ -291,7 +295,7 @@ func (sc *scanner) before(l *label) {
 		if copulas.has(word) {
 			tied = true
 		} else if !fillers.has(word) && !possessive.has(word) {
-			if tied {
+			if p.copula = tied; tied {
 				sc.takeBefore(l, t, p)
 			}
 			return

@@ -155,7 +155,7 @@ var plateShapes = []string{
 	"AA 99 AA 9999", "AA 99 A 9999", "AA99 AA 9999", // India
 	"AAA 999", "AAA 9999", "999 AAA", "9AAA999", "9999 AAA", // American states, Spain
 	"AA 999 AA",                                                                   // France, Italy
-	"A AA 9999", "A AA 999", "AA AA 999", "AA A 999", "AAA AA 999", "AAA AA 9999", // Germany
+	"A AA 9999", "A AA 999", "AA AA 999", "AA AA 9999", "A A 9999", "AA A 9999", "AAA A 9999", "AA A 999", "AAA AA 999", "AAA AA 9999", // Germany
 	"99 AA AA", "99 AAA 9", "9 AAA 99", "AA 999 A", "A 999 AA", "AA 99 AA", // Netherlands
 	"AAA 9A99", // Brazil
 }

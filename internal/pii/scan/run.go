@@ -11,6 +11,7 @@ type run struct {
 	last  [40]bool // c[i] is the last of its group
 	sep   [40]byte // what stands between c[i-1] and c[i], 0 for nothing
 	alpha int      // how many are letters
+	small int      // c[:small] was written without small letters
 	group int      // how many groups
 }
 
@@ -18,7 +19,8 @@ type run struct {
 // separator at a time between groups. Separators are blanks, - . / and _, the
 // latter four also with a blank on both sides.
 func (r *run) read(s string, start int) {
-	*r = run{}
+	*r = run{small: len(r.c)}
+	low := false
 	for i := start; i < len(s); i++ {
 		b := s[i]
 		switch class[b] {
@@ -26,6 +28,9 @@ func (r *run) read(s string, start int) {
 		case lower:
 			b -= 'a' - 'A'
 			r.alpha++
+			if !low {
+				r.small, low = r.n, true
+			}
 		case upper:
 			r.alpha++
 		default:

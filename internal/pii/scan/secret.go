@@ -214,7 +214,7 @@ func (sc *scanner) passwordAfter(l *label) bool {
 		}
 		score = likely + 0.04
 	default:
-		if !hard || f.words > 0 || !strongSecret(value) {
+		if !hard || f.words > 0 || !strongSecret(value) && strings.Count(value, "-") < 2 {
 			return false
 		}
 		score = likely
@@ -377,7 +377,7 @@ func (sc *scanner) freeBefore(l *label, end int) {
 	if l.kind == kind(pii.Password) && strongSecret(value) && !expression(value) {
 		sc.add(start, end, pii.Password, likely-0.02)
 	}
-	if l.kind == kind(pii.Username) && userLike(value) && marked(value) {
+	if l.kind == kind(pii.Username) && userLike(value) && (marked(value) || sc.opensLine(start) && lowerCase(value) && !notUsers.has(value) && !statuses.has(value) && !fillers.has(value)) {
 		sc.add(start, end, pii.Username, likely-0.02)
 	}
 }

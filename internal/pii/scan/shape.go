@@ -121,7 +121,7 @@ func (sc *scanner) numbers(t int) {
 	r.read(sc.s, tok.start)
 	if n := cardIn(&r, false); n > 0 {
 		score := float32(possible)
-		if r.shaped(n) == false {
+		if !r.shaped(n) {
 			score = sure - 0.02
 		}
 		sc.add(tok.start, r.end[n-1], pii.CardNumber, score)

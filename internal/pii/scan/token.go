@@ -119,7 +119,7 @@ func (sc *scanner) addToken(i int) int {
 			continue
 		}
 		if c == upper && i > start && class[s[i-1]] == lower {
-			if _, ok := sc.trie.match(s, i); ok {
+			if l, ok := sc.trie.match(s, i); ok && l.kind < month {
 				break
 			}
 		}

@@ -168,7 +168,7 @@ func wordEnd(s string, start, i int) (end int, ends bool) {
 	}
 	switch class[s[i]] {
 	case lower:
-		if s[i] == 's' && (i+1 == len(s) || class[s[i+1]]&(lower|foreign) == 0) {
+		if s[i] == 's' && (i+1 == len(s) || class[s[i+1]]&(lower|foreign|digits) == 0) {
 			return i + 1, true
 		}
 		return 0, false

@@ -29,7 +29,10 @@ func (sc *scanner) usernameAfter(l *label) bool {
 	score := float32(sure)
 	switch f.op {
 	case equals:
-		if sc.call(f.end) || f.spaced && !f.quoted && (!marked(name) || expression(name)) {
+		if sc.call(f.end) || f.spaced && !f.quoted && l.first == l.last && (!marked(name) || expression(name)) {
+			return false
+		}
+		if l.kind != kind(pii.Username) && strings.Trim(name, "0123456789") == "" { // uid=1000
 			return false
 		}
 	case colon:
@@ -79,6 +82,9 @@ func (sc *scanner) beginsLine(i int) bool {
 	}
 	return i == 0 || sc.s[i-1] == '\n'
 }
+
+// opensLine reports whether nothing at all stands before i in its line.
+func (sc *scanner) opensLine(i int) bool { return i == 0 || sc.s[i-1] == '\n' }
 
 func numeral(s string) bool {
 	for i := range len(s) {

@@ -36,10 +36,21 @@ func (sc *scanner) value(k kind, at int, p place) (pii.Span, bool) {
 		return pii.Span{}, false
 	}
 	n, typ, score := labelled(k, &r, p)
-	if n == 0 || (typ == pii.LicensePlate || typ == pii.SwiftCode) && !p.copula && strings.ToUpper(sc.s[at:r.end[n-1]]) != sc.s[at:r.end[n-1]] {
+	if n == 0 {
+		return pii.Span{}, false
+	}
+	if n > r.small && (typ == pii.LicensePlate && !p.copula || typ == pii.SwiftCode && !sc.assignedTo(at)) { // may be words
 		return pii.Span{}, false
 	}
 	return pii.Span{Start: at, End: r.end[n-1], Type: typ, Score: score}, true
+}
+
+// assignedTo reports whether a sign such as a colon stands right before a place.
+func (sc *scanner) assignedTo(at int) bool {
+	for at > 0 && (sc.s[at-1] == ' ' || sc.s[at-1] == '"' || sc.s[at-1] == '\'') {
+		at--
+	}
+	return strings.IndexByte(":=>|#", sc.at(at-1)) >= 0
 }
 
 // labelled gives how many of the run's characters are the value, its type and
