@@ -10,6 +10,7 @@ import (
 	"github.com/bricks-gateway/bricks/internal/pii"
 	"github.com/bricks-gateway/bricks/internal/pii/scan"
 	"github.com/bricks-gateway/bricks/internal/policy"
+	"github.com/bricks-gateway/bricks/internal/sse"
 )
 
 // sentences hold a value of each type, as a model might write it. {} marks it.
@@ -139,4 +140,38 @@ func BenchmarkRequest(b *testing.B) {
 			}
 		})
 	}
+}
+
+func BenchmarkAnswer(b *testing.B) {
+	text := strings.Repeat("Some ordinary words that stand around here, and then more of them; Katherine Johnson wrote to them. ", 80)
+	compiled, err := policy.New(&gateway.Policy{Rules: map[string]gateway.PolicyAction{"all": "allow_but_redact"}, ApplyToResponse: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	engine := &policy.Engine{Embedded: scan.Append}
+	b.Run("JSON, 8 KiB", func(b *testing.B) {
+		body := []byte(`{"choices":[{"message":{"content":` + quoted(text) + `}}]}`)
+		b.SetBytes(int64(len(body)))
+		for b.Loop() {
+			if _, err := engine.Begin(compiled, nil).JSONAnswer(b.Context(), body); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("an event", func(b *testing.B) {
+		words := strings.SplitAfter(text, " ")
+		var events []sse.Event
+		for _, w := range words {
+			raw := []byte(chat(w))
+			events = append(events, sse.Event{Raw: raw, Data: raw[len("data: ") : len(raw)-2]})
+		}
+		s, i := engine.Begin(compiled, nil).Stream(policy.Form{}), 0
+		var out []byte
+		for b.Loop() {
+			if out, err = s.Event(b.Context(), out[:0], events[i%len(events)]); err != nil {
+				b.Fatal(err)
+			}
+			i++
+		}
+	})
 }
