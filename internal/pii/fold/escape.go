@@ -38,7 +38,7 @@ func (t *Text) replace(c *changes) {
 		case b == '&':
 			r, size = entity(c.in[i:])
 		case i < path:
-		case i >= 2 && c.in[i-1] == ':' && letter(c.in[i-2]):
+		case i >= 2 && c.in[i-1] == ':' && letter(c.in[i-2]) && (i == 2 || !letter(c.in[i-3]) && (c.in[i-3] < '0' || c.in[i-3] > '9')):
 			path = i + pathLength(c.in[i:])
 		default:
 			r, size = backslash(c.in[i:])

@@ -22,6 +22,7 @@ type place struct {
 	back    bool // the value stands before the label
 	asked   bool // a sentence ended between them
 	round   bool // parentheses are open
+	passed  bool // some word stands between
 }
 
 // penalty lowers the score of what is farther away.
@@ -97,7 +98,7 @@ func (sc *scanner) byLabels() {
 			found = sc.usernameAfter(l)
 		case kind(pii.INAadhaar):
 			if found = sc.after(l); !found && strings.EqualFold(sc.s[l.start:l.end], "uid") {
-				found = sc.usernameAfter(l)
+				found = sc.usernameAfter(l) // uid=joe
 			}
 		case kind(pii.AWSSecretKey), kind(pii.AWSAccessKey), kind(pii.Email), kind(pii.URL):
 			continue // their shapes look for the label
@@ -135,6 +136,7 @@ func (sc *scanner) after(l *label) bool {
 		if !sc.pass(l, t, &p) {
 			return false
 		}
+		p.passed = true
 		pos = tok.end
 	}
 	return false
@@ -145,8 +147,10 @@ func (sc *scanner) after(l *label) bool {
 func (sc *scanner) gap(l *label, from, to int, p *place) bool {
 	for i := from; i < to; i++ {
 		switch sc.s[i] {
-		case ':', '=', '>', '|', '#', '\t':
+		case ':', '=', '>', '|':
 			p.copula = true
+		case '#', '\t':
+			p.copula = p.copula || p.words == 0
 		case '(':
 			p.round = true
 		case ')':
@@ -240,6 +244,9 @@ func (sc *scanner) take(l *label, at int, p place) (end int, ok bool) {
 // list goes on from a value to further ones of the same kind: 123-45-6789,
 // 987-65-4321 and so on.
 func (sc *scanner) list(l *label, t, end int, p place) {
+	if l.kind == kind(pii.SwiftCode) {
+		return // any word of eight letters may be one
+	}
 	p.words++ // what they have of their own is surer
 	for {
 		t = sc.tokenFrom(t, end)
@@ -275,7 +282,7 @@ var listWords = wordsOf(`and or und oder et ou y o e en of aur`)
 func (sc *scanner) before(l *label) {
 	p := place{weak: l.weak, back: true}
 	pos := l.start
-	tied := false
+	tied, loose, verb := false, false, false
 	for t := l.first - 1; t >= 0 && sc.tokens[t].end >= l.start-reachBack; t-- {
 		tok := &sc.tokens[t]
 		gap := sc.s[tok.end:pos]
@@ -285,7 +292,8 @@ func (sc *scanner) before(l *label) {
 		if l.kind == kind(pii.Phone) && pos == l.start && blank(gap, " -/,") && sc.clauseEnds(l.end) {
 			tied = true // 781 1704 office
 		}
-		if strings.ContainsAny(gap, "(=[") || strings.Contains(gap, "->") || strings.Contains(gap, "<-") || strings.Contains(gap, " - ") {
+		loose = loose || strings.ContainsAny(gap, "([")
+		if loose && !l.weak || strings.Contains(gap, "=") || strings.Contains(gap, "->") || strings.Contains(gap, "<-") || strings.Contains(gap, " - ") {
 			tied = true
 		}
 		if tok.label != 0 {
@@ -293,9 +301,9 @@ func (sc *scanner) before(l *label) {
 		}
 		word := sc.s[tok.start:tok.end]
 		if copulas.has(word) {
-			tied = true
+			tied, verb = true, true
 		} else if !fillers.has(word) && !possessive.has(word) {
-			if p.copula = tied; tied {
+			if p.copula = tied && !loose; tied && (verb || !freeForm(l.kind)) {
 				sc.takeBefore(l, t, p)
 			}
 			return
@@ -304,12 +312,15 @@ func (sc *scanner) before(l *label) {
 	}
 }
 
+// freeForm reports whether any word may be a value of a kind.
+func freeForm(k kind) bool { return k == kind(pii.Password) || k == kind(pii.Username) }
+
 var possessive = wordsOf(`that thats it its new old full complete own correct`)
 
 // takeBefore notes the value that ends with token t.
 func (sc *scanner) takeBefore(l *label, t int, p place) {
 	end := sc.tokens[t].end
-	if l.kind == kind(pii.Password) || l.kind == kind(pii.Username) {
+	if freeForm(l.kind) {
 		sc.freeBefore(l, end)
 		return
 	}

@@ -90,10 +90,20 @@ func driver(r *run, typ pii.Type, p place) (int, pii.Type, float32) {
 		}
 	}
 	n := code(r, 5, 20, 9)
-	if n == 0 || p.weak && n < 6 {
+	if n == 0 || p.weak && (n < 6 || n > r.small || numerals(r.c[:n]) < 5) {
 		return 0, typ, 0
 	}
 	return n, typ, likely + 0.03
+}
+
+func numerals(c []byte) int {
+	n := 0
+	for _, b := range c {
+		if b <= '9' {
+			n++
+		}
+	}
+	return n
 }
 
 func passport(r *run, typ pii.Type, p place) (int, pii.Type, float32) {
@@ -128,12 +138,15 @@ func plate(r *run, p place, known bool) (int, pii.Type, float32) {
 		} else {
 			numerals++
 		}
+		if i >= r.small && (p.weak || !p.copula) {
+			break
+		}
 		if r.last[i] {
 			groups++
 			if size > 8 || groups > 4 || i+1 < r.n && r.sep[i+1] == '.' {
 				break
 			}
-			if i >= 3 && numerals > 0 && (letters > 0 || groups == 1 || r.sep[i+1-size] == '-') {
+			if i >= 3 && numerals > 0 && letters > 0 {
 				if size > 4 && r.sep[i+1-size] == ' ' && r.c[i] > '9' { // a word
 					break
 				}
@@ -154,7 +167,7 @@ var plateShapes = []string{
 	"AA99 AAA",                                      // Britain
 	"AA 99 AA 9999", "AA 99 A 9999", "AA99 AA 9999", // India
 	"AAA 999", "AAA 9999", "999 AAA", "9AAA999", "9999 AAA", // American states, Spain
-	"AA 999 AA",                                                                   // France, Italy
+	"AA 999 AA",                                                                                                                        // France, Italy
 	"A AA 9999", "A AA 999", "AA AA 999", "AA AA 9999", "A A 9999", "AA A 9999", "AAA A 9999", "AA A 999", "AAA AA 999", "AAA AA 9999", // Germany
 	"99 AA AA", "99 AAA 9", "9 AAA 99", "AA 999 A", "A 999 AA", "AA 99 AA", // Netherlands
 	"AAA 9A99", // Brazil

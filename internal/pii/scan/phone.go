@@ -31,6 +31,8 @@ func (sc *scanner) phone(at int, p place, labelled bool) (pii.Span, bool) {
 		if d.n < 9 || d.group < 2 {
 			return pii.Span{}, false
 		}
+	case d.plus && !labelled && d.group == 1 && d.n < 10:
+		return pii.Span{}, false
 	case d.plus && d.n >= 7 && d.n <= 15 && d.digits[0] != '0':
 		score = sure - 0.02
 	case labelled && d.n >= 6 && d.n <= 15 && plausible(&d, p):
@@ -98,7 +100,7 @@ func (sc *scanner) dial(at int) (d dialled, ok bool) {
 	if sc.wordAt(d.end) && !(sc.s[d.end]|0x20 == 'x' && class[sc.at(d.end+1)] == digits) {
 		return d, false
 	}
-	if d.n >= 11 && d.digits[0] == '0' && d.digits[1] == '0' && d.digits[2] != '0' {
+	if d.n >= 11 && d.groups[0] >= 2 && d.digits[0] == '0' && d.digits[1] == '0' && d.digits[2] != '0' {
 		d.plus = true // 00 is the plus of most of the world
 		copy(d.digits[:], d.digits[2:d.n])
 		d.n -= 2
@@ -169,6 +171,9 @@ func plausible(d *dialled, p place) bool {
 		return false
 	}
 	if d.group == 4 && d.seps[1] == '.' && d.seps[2] == '.' && d.groups[3] <= 3 && d.groups[2] <= 3 && d.groups[0] != 2 {
+		return false
+	}
+	if p.weak && d.group == 1 && !p.copula && !p.back && (p.passed || d.n < 9) {
 		return false
 	}
 	if p.weak && d.group == 2 && d.n < 8 && !p.copula && !p.back && d.seps[1] != '-' {

@@ -25,7 +25,7 @@ var carried = pii.Of(pii.BankAccountNumber, pii.BankRouting, pii.CAHealthNumber,
 func (sc *scanner) propagate() {
 	count := 0
 	for _, f := range sc.found {
-		if f.Type == nothing || !carried.Has(f.Type) || f.Score < likely-0.05 || !distinct(f.Type, sc.s[f.Start:f.End]) || count == mostKnown {
+		if f.Type == nothing || !carried.Has(f.Type) || f.Score < likely-0.05 || f.Type == pii.Username && f.Score < sure || !distinct(f.Type, sc.s[f.Start:f.End]) || count == mostKnown {
 			continue
 		}
 		if sc.known == nil {
@@ -92,7 +92,7 @@ func distinct(typ pii.Type, value string) bool {
 	}
 	switch typ {
 	case pii.Username:
-		return len(value) >= 5 && marked(value) || len(value) >= 6 && !notUsers.has(value) && !statuses.has(value) && class[value[0]] != upper
+		return len(value) >= 5 && numerals > 0 || len(value) >= 6 && !notUsers.has(value) && !statuses.has(value) && class[value[0]] != upper
 	case pii.Password:
 		return len(value) >= 6 && secretLike(value)
 	case pii.SwiftCode:

@@ -27,6 +27,7 @@ type free struct {
 	quoted     bool
 	spaced     bool // blanks stand around the =
 	to         bool // the verb is a mere "to"
+	lines      int  // line ends before the value
 }
 
 // assigned finds what a label of a free-form value is said to be: it skips the
@@ -60,6 +61,7 @@ func (sc *scanner) assigned(l *label, reach int) (free, bool) {
 			f.op = colon
 			if i++; sc.at(i) == '=' {
 				f.op = equals
+				f.spaced = sc.at(i-2) == ' ' && sc.at(i+1) == ' '
 				i++
 			}
 		case b == '=' || b == '|' || b == '>' && f.op < equals:
@@ -81,6 +83,7 @@ func (sc *scanner) assigned(l *label, reach int) (free, bool) {
 			if f.op < verb || f.words > 2 || f.op == verb || sc.at(i+1) == '\n' && f.op != colon {
 				return f, false
 			}
+			f.lines++
 			i++
 		case f.op > verb || f.op == verb && !copulas.has(s[i:sc.wordStop(i)]):
 			return sc.freeValue(f, i)
@@ -149,7 +152,7 @@ func (sc *scanner) freeValue(f free, i int) (free, bool) {
 		if s[end] == '<' && sc.at(end+1) == '/' || s[end] == '|' && end > i && sc.at(end+1) <= ' ' || s[end] == '\'' && sc.at(end+1) <= ' ' {
 			break
 		}
-		if f.op == equals && (s[end] == '&' || s[end] == ';' || s[end] == ',') && end > i {
+		if f.op == equals && end > i && (s[end] == ';' || s[end] == ',' || s[end] == '&' && sc.nextKey(end+1)) {
 			break
 		}
 		if f.op == colon && (s[end] == ',' || s[end] == ';') && sc.at(end+1) <= ' ' {
@@ -170,6 +173,12 @@ func (sc *scanner) freeValue(f free, i int) (free, bool) {
 	return f, end > i
 }
 
+// nextKey reports whether a name and an equals sign stand at i, as in a=1&b=2.
+func (sc *scanner) nextKey(i int) bool {
+	end := sc.wordStop(i)
+	return end > i && sc.at(end) == '='
+}
+
 // passwordAfter looks for the password behind a label.
 func (sc *scanner) passwordAfter(l *label) bool {
 	s := sc.s
@@ -177,7 +186,7 @@ func (sc *scanner) passwordAfter(l *label) bool {
 		return true
 	}
 	f, ok := sc.assigned(l, 80)
-	if !ok {
+	if !ok || f.start == l.end || sc.tagWithoutEnd(l, f.end) {
 		return false
 	}
 	option := strings.HasSuffix(s[:l.start], "-") && f.op == beside
@@ -185,10 +194,19 @@ func (sc *scanner) passwordAfter(l *label) bool {
 		f.op = equals
 	}
 	value := s[f.start:f.end]
-	if len(value) < 3 || l.weak && f.op < colon || placeholder(value) || strings.EqualFold(value, s[l.start:l.end]) {
+	if f.lines > 0 && (!sc.beginsLine(l.start) || !sc.endsLine(f.end)) {
+		return false
+	}
+	if len(value) < 3 || strings.HasPrefix(value, "0x") || l.weak && f.op < colon || placeholder(value) || strings.EqualFold(value, s[l.start:l.end]) {
 		return false
 	}
 	hard := secretLike(value)
+	if strings.IndexByte(value, '|') >= 0 && !f.quoted || l.weak && f.quoted && f.op < colon {
+		return false
+	}
+	if l.weak && len(s[l.start:l.end]) > 4 && !f.quoted && !strongSecret(value) { // credentials: defaultCredentials
+		return false
+	}
 	end := sc.clauseEnds(f.end)
 	score := float32(sure)
 	switch {
@@ -201,7 +219,7 @@ func (sc *scanner) passwordAfter(l *label) bool {
 			return false
 		}
 	case f.op == equals:
-		if sc.call(f.end) || !option && !hard && f.spaced || expression(value) {
+		if sc.call(f.end) || (option || f.spaced) && !hard || expression(value) {
 			return false
 		}
 	case f.op == colon:
@@ -209,7 +227,7 @@ func (sc *scanner) passwordAfter(l *label) bool {
 			return false
 		}
 	case f.op == verb:
-		if !hard && (!end || f.to || statuses.has(value) || len(value) < 4 || f.words > 2 || class[value[0]] == upper) {
+		if !hard && (!end || f.to || statuses.has(value) || sayingWord(value) || len(value) < 4 || f.words > 2 || class[value[0]] == upper) {
 			return false
 		}
 		score = likely + 0.04
@@ -279,6 +297,9 @@ func expression(value string) bool {
 	if strings.ContainsAny(value, "()") && strings.IndexByte(value, '(') > 0 && class[value[0]] != digits && strings.HasSuffix(value, ")") {
 		return true
 	}
+	if strings.HasSuffix(value, "{") {
+		return true
+	}
 	if open := strings.IndexAny(value, "(["); open > 0 && identifier(value[:open]) {
 		return true
 	}
@@ -315,7 +336,9 @@ func placeholder(value string) bool {
 
 // notValues stand where a value could.
 var notValues = wordsOf(`none null nil true false undefined required optional string str int bool text bytes password passwort username user name
+	uint8 uint16 uint32 uint64 int8 int16 int32 int64 byte bytes char range
 	login value example empty unknown missing invalid changeme? yes no n/a na tbd redacted hidden secret? enter your my the
+	return raise pass break continue if else elif while def class var let const new
 	field must should cannot can will and or is in for self request config os env any object`)
 
 // statuses are what is said of passwords without naming them.
@@ -324,7 +347,19 @@ var statuses = wordsOf(`wrong incorrect correct invalid valid expired expiring r
 	sent set case-sensitive forgotten lost different same important necessary mandatory needed blank unknown hidden visible
 	good bad long short unique easy hard here there this that it what below above following working broken mine yours ours private
 	confidential secret sensitive temporary permanent falsch richtig abgelaufen incorrecta incorrecto errato sbagliata expiré
+	specified given configured chosen generated entered typed matched verified checked
 	about used enough simple complex common protected accepted rejected disabled enabled locked provided displayed shown`)
+
+// sayingWord reports whether a word has the ending of one that says something of
+// a password or a user: supported, missing, case-insensitive.
+func sayingWord(s string) bool {
+	for _, ending := range []string{"ed", "ing", "able", "ible", "ly", "ive", "ful"} {
+		if len(s) > len(ending)+3 && strings.HasSuffix(s, ending) && lowerCase(strings.ReplaceAll(s, "-", "")) {
+			return true
+		}
+	}
+	return false
+}
 
 // secretLike reports whether a value looks made to be one: with a digit, a sign or
 // a capital inside, or of several words.
@@ -371,7 +406,7 @@ func (sc *scanner) freeBefore(l *label, end int) {
 		start--
 	}
 	value := s[start:end]
-	if len(value) < 4 || placeholder(value) {
+	if len(value) < 4 || placeholder(value) || sc.call(end) || value[len(value)-1] == '=' {
 		return
 	}
 	if l.kind == kind(pii.Password) && strongSecret(value) && !expression(value) {
@@ -405,8 +440,14 @@ func (sc *scanner) awsSecret(tok *token) {
 	if end-start != secretKeySize || sc.at(end) == '=' || sc.wordAt(end) || sc.at(end) == '-' || sc.at(end) == '_' {
 		return
 	}
-	if has != digits|lower|upper {
-		return
+	changes := 0
+	for i := start + 1; i < end; i++ {
+		if class[s[i]] != class[s[i-1]] {
+			changes++
+		}
+	}
+	if has != digits|lower|upper || changes < secretKeySize/4 {
+		return // a path
 	}
 	if sc.speaksOfSecret(start) {
 		sc.add(start, end, pii.AWSSecretKey, certain)

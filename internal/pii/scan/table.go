@@ -130,8 +130,14 @@ func (sc *scanner) split(cells []cell, start, end int, separator byte) []cell {
 // some cell is a label and not much else, and none is a value.
 func (sc *scanner) name(header []cell, label int) bool {
 	named := false
+	if last := header[len(header)-1]; last.start == last.end && sc.at(last.end) == '\n' && sc.at(header[0].start-1) != '|' && sc.at(last.start-1) == ',' {
+		return false // a list over several lines
+	}
 	for i := range header {
 		c := &header[i]
+		if sc.at(c.end) == ',' && strings.Count(sc.s[c.start:c.end], " ") > 2 || sc.at(c.start-1) == ',' && strings.Count(sc.s[c.start:c.end], " ") > 2 {
+			return false // prose
+		}
 		if c.end-c.start > 48 || strings.ContainsAny(sc.s[c.start:c.end], "=<>{}[]:;") ||
 			strings.Count(sc.s[c.start:c.end], "(") != strings.Count(sc.s[c.start:c.end], ")") {
 			return false

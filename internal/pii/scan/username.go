@@ -9,8 +9,12 @@ import (
 // usernameAfter looks for the user name behind a label.
 func (sc *scanner) usernameAfter(l *label) bool {
 	s := sc.s
+	short := l.end-l.start <= 6 // user, login, handle: words of much else
+	if short && sc.wordAt(l.start-1) && !strings.EqualFold(s[l.start:l.end], "user") || sc.at(l.start-1) == '.' {
+		return false // a part of closeHandle
+	}
 	f, ok := sc.assigned(l, 64)
-	if !ok {
+	if !ok || f.start == l.end || sc.tagWithoutEnd(l, f.end) {
 		return false
 	}
 	name := s[f.start:f.end]
@@ -22,10 +26,16 @@ func (sc *scanner) usernameAfter(l *label) bool {
 		f.start += slash + 1
 		name = name[slash+1:]
 	}
-	if len(name) < 2 || placeholder(name) || !userLike(name) || strings.EqualFold(name, s[l.start:l.end]) {
+	if len(name) < 2 || placeholder(name) || !userLike(name) || strings.EqualFold(name, s[l.start:l.end]) ||
+		strings.HasPrefix(name, "0x") || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "" {
 		return false
 	}
-	short := l.end-l.start <= 5 // user, login, nick: words of much else
+	if l.kind != kind(pii.Username) && f.op < colon {
+		return false
+	}
+	if f.lines > 0 && (!sc.beginsLine(l.start) || !sc.endsLine(f.end)) { // if user: return
+		return false
+	}
 	score := float32(sure)
 	switch f.op {
 	case equals:
@@ -42,19 +52,28 @@ func (sc *scanner) usernameAfter(l *label) bool {
 		if f.quoted {
 			break
 		}
-		if !marked(name) && (f.words > 1 || !sc.clauseEnds(f.end) || class[name[0]] == upper && short) || sc.call(f.end) {
+		if !marked(name) && (f.words > 1 || !sc.clauseEnds(f.end) || class[name[0]] == upper && (short || !sc.endsLine(f.end))) || sc.call(f.end) {
 			return false
 		}
 	case verb:
-		if f.words > 3 || !marked(name) && (statuses.has(name) || short && !f.quoted || !sc.clauseEnds(f.end) || len(name) < 4 || class[name[0]] == upper) {
+		if f.to && !marked(name) {
+			return false
+		}
+		if f.words > 3 || !marked(name) && (statuses.has(name) || sayingWord(name) || short && !f.quoted && !sc.owned(l) || !sc.clauseEnds(f.end) || len(name) < 4 || class[name[0]] == upper) {
 			return false
 		}
 		score = likely + 0.04
 	default:
+		if short && s[l.end-1]|0x20 == 's' && l.end-l.start == len("users") {
+			return false // users migrating
+		}
+		if handles.has(s[l.start:l.end]) && s[f.start-1] != '@' {
+			return false
+		}
 		next := s[min(len(s), f.end+1):]
 		next = next[:min(len(next), 16)]
 		signing := sc.at(f.end) == ' ' && signs.has(next[:wordLength(next)])
-		if f.words > 0 || !marked(name) && (!signing && (short || !sc.clauseEnds(f.end) || class[name[0]] == upper) || statuses.has(name) || notUsers.has(name) || fillers.has(name) || copulas.has(name) || len(name) < 4 && !signing) {
+		if f.words > 0 || !marked(name) && (!signing && (short || sayingWord(name) || !sc.clauseEnds(f.end) || class[name[0]] == upper) || statuses.has(name) || notUsers.has(name) || fillers.has(name) || copulas.has(name) || len(name) < 4 && !signing) {
 			return false
 		}
 		if short && !signing && !marked(name) {
@@ -85,6 +104,31 @@ func (sc *scanner) beginsLine(i int) bool {
 
 // opensLine reports whether nothing at all stands before i in its line.
 func (sc *scanner) opensLine(i int) bool { return i == 0 || sc.s[i-1] == '\n' }
+
+// endsLine reports whether nothing but quotes and stars stands behind i in its
+// line.
+func (sc *scanner) endsLine(i int) bool {
+	for i < len(sc.s) && strings.IndexByte("*\" \r,;.", sc.s[i]) >= 0 {
+		i++
+	}
+	return i >= len(sc.s) || sc.s[i] == '\n'
+}
+
+// tagWithoutEnd reports whether a label stands between < and > and the value
+// behind it, which ends at end, is not followed by a closing tag: <user>:<password>.
+func (sc *scanner) tagWithoutEnd(l *label, end int) bool {
+	return sc.at(l.start-1) == '<' && sc.at(l.end) == '>' && !(sc.at(end) == '<' && sc.at(end+1) == '/')
+}
+
+// handles are verbs as well.
+var handles = wordsOf(`handle handles nick pseudo discord login logins`)
+
+// owned reports whether "my" or the like stands before a label.
+func (sc *scanner) owned(l *label) bool {
+	return l.first > 0 && owners.has(sc.wordOf(l.first-1))
+}
+
+var owners = wordsOf(`my your his her their our mein meine mon ma mi mio mijn meu minha`)
 
 func numeral(s string) bool {
 	for i := range len(s) {

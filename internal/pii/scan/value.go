@@ -95,7 +95,9 @@ func labelled(k kind, r *run, p place) (n int, typ pii.Type, score float32) {
 			return n, typ, certain
 		}
 	case kind(pii.SwiftCode):
-		return swift(r, typ)
+		if p.words == 0 || p.copula {
+			return swift(r, typ)
+		}
 	case kind(pii.BankRouting), sortCode:
 		return routing(r, k == sortCode)
 	case kind(pii.BankAccountNumber):
