@@ -10,9 +10,6 @@ import (
 var commands = wordsOf(`mysql mysqldump mysqladmin mariadb psql curl wget docker podman nerdctl helm sshpass ldapsearch mongo mongosh mongodump sqlcmd
 	smbclient htpasswd svn az redis redis-cli rabbitmqctl clickhouse cqlsh sqlplus net oc`)
 
-// accountCommands have a user's name as their last argument.
-var accountCommands = wordsOf(`useradd adduser userdel deluser usermod passwd chage finger`)
-
 // options looks for names and passwords in the arguments of commands.
 func (sc *scanner) options() {
 	s := sc.s
@@ -25,12 +22,22 @@ func (sc *scanner) options() {
 		i += 1 + next
 	}
 	for t := 0; t+1 < len(sc.tokens); t++ {
-		if tok := &sc.tokens[t]; tok.has == lower && tok.end-tok.start >= 5 && accountCommands.has(sc.wordOf(t)) && sc.at(tok.end) == ' ' && sc.at(tok.end+1) != '-' {
+		if tok := &sc.tokens[t]; tok.has == lower && accountCommand(s[tok.start:tok.end]) && sc.at(tok.end) == ' ' && sc.at(tok.end+1) != '-' {
 			if start, end := sc.argument(tok.end + 1); end > start && userLike(s[start:end]) && (marked(s[start:end]) || sc.at(end) < ' ') && !systemUsers.has(s[start:end]) {
 				sc.add(start, end, pii.Username, likely)
 			}
 		}
 	}
+}
+
+// accountCommand reports whether a word is a command whose last argument is a
+// user's name.
+func accountCommand(word string) bool {
+	switch word {
+	case "useradd", "adduser", "userdel", "deluser", "usermod", "chage", "finger":
+		return true
+	}
+	return false
 }
 
 // option looks at the dash of an option at i.

@@ -24,6 +24,9 @@ func (sc *scanner) phone(at int, p place, labelled bool) (pii.Span, bool) {
 	if labelled && p.weak && p.words > 1 {
 		labelled = false
 	}
+	if !labelled && sc.s[at] == '0' && sc.at(at-1) == ' ' && class[sc.at(at-2)] == digits {
+		return pii.Span{}, false // the middle of a longer number
+	}
 	var score float32
 	switch {
 	case d.plus && !labelled && d.start == at && !d.round: // 00

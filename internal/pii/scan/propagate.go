@@ -18,7 +18,7 @@ const mostKnown = 256
 var carried = pii.Of(pii.BankAccountNumber, pii.BankRouting, pii.CAHealthNumber, pii.CASocialInsuranceNumber, pii.CardNumber, pii.DriverID,
 	pii.INAadhaar, pii.INNrega, pii.INVoterNumber, pii.INPermanentAccountNumber, pii.LicensePlate, pii.PassportNumber, pii.Password, pii.Phone, pii.SSN,
 	pii.SwiftCode, pii.UKNationalHealthServiceNumber, pii.UKUniqueTaxpayerReferenceNumber, pii.USIndividualTaxIdentificationNumber, pii.Username,
-	pii.VehicleIdentificationNumber)
+	pii.VehicleIdentificationNumber, pii.Name)
 
 // propagate takes the other mentions of values that were found with confidence:
 // whole words only, and never a value that may be a word.
@@ -31,12 +31,10 @@ func (sc *scanner) propagate() {
 		if sc.known == nil {
 			sc.known = known{}
 		}
-		key := sc.s[f.Start:sc.wordStop(f.Start)]
-		if key == "" || sc.remembers(key, f) {
-			continue
+		count += sc.remember(f)
+		if f.Type == pii.Name {
+			count += sc.remember(sc.surname(f))
 		}
-		sc.known[key] = append(sc.known[key], f)
-		count++
 	}
 	if count == 0 {
 		return
@@ -67,15 +65,43 @@ func (sc *scanner) propagate() {
 	}
 }
 
-// remembers reports whether the same value is known already.
-func (sc *scanner) remembers(key string, f pii.Span) bool {
+// remember makes a value known and returns 1, or 0 when it was known or is empty.
+func (sc *scanner) remember(f pii.Span) int {
+	key := sc.s[f.Start:min(f.End, sc.wordStop(f.Start))]
+	if key == "" || len(sc.known[key]) >= 8 {
+		return 0
+	}
 	for _, k := range sc.known[key] {
 		if sc.s[k.Start:k.End] == sc.s[f.Start:f.End] {
-			return true
+			return 0
 		}
 	}
-	return len(sc.known[key]) >= 8
+	sc.known[key] = append(sc.known[key], f)
+	return 1
 }
+
+// surname is the last part of a name when it can stand alone: long enough, and
+// no word or place. Otherwise it is empty.
+func (sc *scanner) surname(f pii.Span) pii.Span {
+	start := f.Start + strings.LastIndexByte(sc.s[f.Start:f.End], ' ') + 1
+	last := sc.s[start:f.End]
+	if len(last) < 5 || class[last[0]] == lower || sc.wordStop(start) != f.End || ambiguousSurnames.has(last) {
+		return pii.Span{}
+	}
+	return pii.Span{Start: start, End: f.End, Type: pii.Name, Score: f.Score - 0.05}
+}
+
+// ambiguousSurnames are words, places and months as well.
+var ambiguousSurnames = wordsOf(`young brown green white black stone woods rivers banks price power march summer winter grace faith baker carter
+	cooper farmer fisher hunter mason miller parker porter potter taylor turner walker weaver smith church street bishop cross field fields
+	glass house knight short small strong sweet chase christian london paris jordan austin dallas houston jackson washington lincoln
+	madison virginia carolina georgia charlotte florence brooklyn chelsea india china israel ireland england france holland germany
+	spain rome berlin vienna sydney melbourne boston chicago denver phoenix april august light frost brook brooks wolfe major sharp
+	noble marsh moore nichols gates bridges waters flowers pearl ruby amber joy crystal dawn eve java python swift golden silver
+	rhodes wells lakes forest branch burns cannon carpenter chandler clark cook dean duke earl ellis english french german
+	irish welsh scott norman roman west north south east dean doctor professor king queen prince page pages rose wright peters
+	james david michael daniel thomas martin peter simon henry george charles edward arthur lewis frank robin terry kelly
+	apple amazon oracle google microsoft tesla ford mercedes johnson williams`)
 
 // distinct reports whether a value can hardly mean anything else elsewhere.
 func distinct(typ pii.Type, value string) bool {
@@ -91,6 +117,8 @@ func distinct(typ pii.Type, value string) bool {
 		return false
 	}
 	switch typ {
+	case pii.Name: // Anna Berg, never Will or Rose
+		return strings.IndexByte(value, ' ') > 0 && letters >= 8 && class[value[0]] != lower
 	case pii.Username:
 		return len(value) >= 5 && numerals > 0 || len(value) >= 6 && !notUsers.has(value) && !statuses.has(value) && class[value[0]] != upper
 	case pii.Password:
