@@ -3,8 +3,8 @@
 Every ```sh block of the sections "Quick start" and "From nothing to an answer"
 is run. Three things differ from a newcomer's walk: the provider is the fake
 one, so its URL is added to the setting, its address is allowed, and the words
-in capitals (YOUR_OPENAI_KEY, SETTING_ID, BRICKS_KEY, KEY_ID) are filled in from
-the answers, as a reader would.
+in capitals (YOUR_OPENAI_KEY, SETTING_ID, BRICKS_KEY, KEY_ID, POLICY_ID) are
+filled in from the answers, as a reader would.
 """
 
 import json
@@ -117,6 +117,12 @@ def learn(output, known):
         return
     if "apiKeyMask" in answer:
         known["SETTING_ID"] = answer["id"]
+    elif "regexConfig" in answer:
+        known["POLICY_ID"] = answer["id"]
+    elif "spans" in answer:
+        known["found"] = answer["spans"][0]["type"]
+    elif answer.get("policyId"):
+        known["policy"] = answer["policyId"]
     elif "keyId" in answer:
         known["BRICKS_KEY"], known["KEY_ID"] = answer["key"], answer["keyId"]
     elif "choices" in answer:
@@ -131,7 +137,11 @@ def check(known):
     if not known.get("streamed", "").strip().endswith("data: [DONE]"):
         sys.exit("the README's stream did not come to its end")
     if known.get("events", "0") == "0":
-        sys.exit("the README's last command shows no event")
+        sys.exit("the README's command for events shows none")
+    if known.get("policy") != known.get("POLICY_ID", "none"):
+        sys.exit("the README's key has no policy")
+    if known.get("found") != "email":
+        sys.exit("the README's scan finds nothing")
 
 
 def main():
