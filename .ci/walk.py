@@ -73,7 +73,8 @@ def walk(clone, fake):
     try:
         for command in commands((clone / "README.md").read_text()):
             for name, value in known.items():
-                command = command.replace(name, value)
+                if name.isupper():
+                    command = command.replace(name, value)
             if command == "make run":
                 print("$", command, flush=True)
                 variables = {k: v for k, v in os.environ.items() if k != "ENVOY_PATH"}
