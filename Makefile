@@ -3,6 +3,7 @@
 ENVOY_VERSION := $(shell cat envoy/version.txt)
 PROTOS        := $(wildcard proto/*/*/*.proto)
 FUZZTIME      ?= 30s
+ROUNDS        ?= 5
 NER           := internal/pii/ner/train
 
 .PHONY: help build envoy run test e2e soak race lint generate check bench fuzz pii model clean
@@ -56,7 +57,8 @@ check: generate lint race ## Fail when generated code is stale, then lint and ra
 bench: build ## Compare bare Envoy, a no-op ext_proc and the gateway
 	@[ -n "$$ENVOY_PATH" ] || command -v envoy >/dev/null || $(MAKE) --no-print-directory envoy
 	go build -o bin/bench ./internal/bench
-	bin/bench -json bin/bench.json
+	bin/bench -rounds $(ROUNDS) -json bin/bench.json
+	go test -run '^$$' -bench . ./internal/pii/scan ./internal/pii/ner ./internal/policy
 
 fuzz: ## Run every fuzz target for FUZZTIME
 	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's/^\(.*\)\/[^/]*:func /\1 /' | while read -r dir name; do \
