@@ -16,7 +16,7 @@ func (sc *scanner) ageValue(at int, p place) (pii.Span, bool) {
 		n = n*10 + int(sc.s[end]-'0')
 		end++
 	}
-	if end == at || end-at > 3 || n > oldest || sc.wordAt(end) || (sc.at(end) == '.' || sc.at(end) == ',' || sc.at(end) == '/' || sc.at(end) == ':') && class[sc.at(end+1)] == digits || sc.at(end) == '%' {
+	if end == at || end-at > 3 || n > oldest || sc.wordAt(end) || !p.cell && (sc.at(end) == '.' || sc.at(end) == ',' || sc.at(end) == '/' || sc.at(end) == ':') && class[sc.at(end+1)] == digits || sc.at(end) == '%' {
 		return pii.Span{}, false
 	}
 	return pii.Span{Start: at, End: end, Type: pii.Age, Score: sure}, true

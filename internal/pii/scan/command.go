@@ -22,11 +22,33 @@ func (sc *scanner) options() {
 		i += 1 + next
 	}
 	for t := 0; t+1 < len(sc.tokens); t++ {
-		if tok := &sc.tokens[t]; tok.has == lower && accountCommand(s[tok.start:tok.end]) && sc.at(tok.end) == ' ' && sc.at(tok.end+1) != '-' {
+		if tok := &sc.tokens[t]; tok.has == lower && tok.end-tok.start <= 7 && accountCommand(s[tok.start:tok.end]) && sc.at(tok.end) == ' ' && sc.at(tok.end+1) != '-' {
 			if start, end := sc.argument(tok.end + 1); end > start && userLike(s[start:end]) && (marked(s[start:end]) || sc.at(end) < ' ') && !systemUsers.has(s[start:end]) {
 				sc.add(start, end, pii.Username, likely)
 			}
 		}
+	}
+	for _, command := range []string{"chown ", "su - ", "sudo -u "} {
+		for i := strings.Index(s, command); i >= 0; {
+			sc.actAs(i + len(command))
+			next := strings.Index(s[i+1:], command)
+			if next < 0 {
+				break
+			}
+			i += 1 + next
+		}
+	}
+}
+
+// actAs takes the user, and the group behind a colon, that a command is given
+// at i.
+func (sc *scanner) actAs(i int) {
+	start, end := sc.argument(i)
+	for name := range strings.SplitSeq(sc.s[start:end], ":") {
+		if len(name) >= 3 && userLike(name) && !systemUsers.has(name) && !placeholder(name) && (marked(name) || sc.s[start:end] != name || sc.endsLine(end)) {
+			sc.add(start, start+len(name), pii.Username, likely)
+		}
+		start += len(name) + 1
 	}
 }
 

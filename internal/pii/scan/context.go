@@ -23,6 +23,7 @@ type place struct {
 	asked   bool // a sentence ended between them
 	round   bool // parentheses are open
 	passed  bool // some word stands between
+	cell    bool // the value is a cell of a table
 }
 
 // penalty lowers the score of what is farther away.
@@ -102,6 +103,8 @@ func (sc *scanner) byLabels() {
 			}
 		case kind(pii.AWSSecretKey), kind(pii.AWSAccessKey), kind(pii.Email), kind(pii.URL):
 			continue // their shapes look for the label
+		case kind(pii.Phone):
+			found = l.weak && i > 0 && sc.topic(&sc.labels[i-1], l) || sc.after(l)
 		default:
 			found = sc.after(l)
 		}
@@ -141,6 +144,20 @@ func (sc *scanner) after(l *label) bool {
 	}
 	return false
 }
+
+// topic looks for the value of a label behind a mere "number" in the same
+// sentence: "my passport is new, its number is …".
+func (sc *scanner) topic(l, number *label) bool {
+	if l.kind >= anyNumber || l.weak || freeForm(l.kind) || number.start-l.end > 64 || !numberWords.has(sc.s[number.start:number.end]) ||
+		strings.ContainsAny(sc.s[l.end:number.start], ".\n?!;") {
+		return false
+	}
+	of := *number
+	of.kind, of.weak = l.kind, false
+	return sc.after(&of)
+}
+
+var numberWords = wordsOf(`number nummer numéro numero número`)
 
 // gap reads what stands between two words on the way to a value, and reports
 // whether the way goes on.

@@ -259,7 +259,7 @@ func (sc *scanner) byWeekday(l *label) {
 }
 
 // sinceYears are the words before a year that stands alone.
-var sinceYears = wordsOf(`in since year until till from by before after during around circa seit im jahr en depuis desde dal nel nell sinds em ab bis early late mid class born`)
+var sinceYears = wordsOf(`in since year until till from before after during seit im jahr en depuis desde dal nel nell sinds em ab bis early late mid class born`)
 
 // yearAlone looks at four digits for a year: "since 1987".
 func (sc *scanner) yearAlone(t int) {

@@ -110,7 +110,11 @@ func (sc *scanner) url(i int) {
 			return
 		}
 	}
-	sc.add(from, end, pii.URL, sure+0.01)
+	score := float32(sure + 0.01)
+	if scheme := s[start:i]; !strings.HasPrefix(scheme, "http") && !strings.HasPrefix(scheme, "ftp") {
+		score = possible // of a database: what it says of users and passwords tells more
+	}
+	sc.add(from, end, pii.URL, score)
 }
 
 // urlEnd is where a URL ends whose scheme or www begins at start.

@@ -193,7 +193,7 @@ func (sc *scanner) row(header, row []cell) {
 			for at < c.end && (sc.s[at] == '+' || sc.s[at] == '(') {
 				at++
 			}
-			if f, ok := sc.value(l.kind, at, place{copula: true}); ok && f.End <= c.end && (f.End-f.Start)*10 >= (c.end-c.start)*8 {
+			if f, ok := sc.value(l.kind, at, place{copula: true, cell: true}); ok && f.End <= c.end && (f.End-f.Start)*10 >= (c.end-c.start)*8 {
 				f.Score += 0.02
 				sc.found = append(sc.found, f)
 			}

@@ -184,15 +184,16 @@ func wordEnd(s string, start, i int) (end int, ends bool) {
 		r, _ := utf8.DecodeRuneInString(s[i:])
 		return i, !inWord(r) || unicode.IsMark(r)
 	}
-	return i, class[s[i]] == 0 || digitsOnly(s, i)
+	return i, class[s[i]] == 0 || class[s[i-1]] == lower && digitsOnly(s, i, 3) || digitsOnly(s, i, 9)
 }
 
-// digitsOnly reports whether the word goes on at i with nothing but digits:
+// digitsOnly reports whether the word goes on at i with nothing but digits, at
+// least so many:
 // ssn123456789, but not PH841164C or cc48.
-func digitsOnly(s string, i int) bool {
+func digitsOnly(s string, i, least int) bool {
 	start := i
 	for i < len(s) && class[s[i]] == digits {
 		i++
 	}
-	return i-start >= 3 && (i == len(s) || class[s[i]] == 0)
+	return i-start >= least && (i == len(s) || class[s[i]] == 0)
 }

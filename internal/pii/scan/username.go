@@ -9,85 +9,98 @@ import (
 // usernameAfter looks for the user name behind a label.
 func (sc *scanner) usernameAfter(l *label) bool {
 	s := sc.s
-	short := l.end-l.start <= 6 // user, login, handle: words of much else
-	if short && sc.wordAt(l.start-1) && !strings.EqualFold(s[l.start:l.end], "user") || sc.at(l.start-1) == '.' {
+	if sc.wordAt(l.start-1) && shortUser(l) && !strings.EqualFold(s[l.start:l.end], "user") || sc.at(l.start-1) == '.' {
 		return false // a part of closeHandle
 	}
-	f, ok := sc.assigned(l, 64)
-	if !ok || f.start == l.end || sc.tagWithoutEnd(l, f.end) {
-		return false
+	for _, beyond := range []bool{false, true} {
+		f, ok := sc.assigned(l, 64, beyond)
+		if !ok || f.start == l.end || sc.tagWithoutEnd(l, f.end) || beyond && f.op == beside {
+			continue
+		}
+		name := strings.TrimPrefix(s[f.start:f.end], "@")
+		if slash := strings.LastIndexByte(name, '\\'); slash >= 0 { // DOMAIN\joe
+			name = name[slash+1:]
+		}
+		f.start = f.end - len(name)
+		if score := sc.username(l, f, name); score > 0 {
+			sc.add(f.start, f.end, pii.Username, score)
+			return true
+		}
 	}
-	name := s[f.start:f.end]
-	name = strings.TrimPrefix(name, "@")
-	if at := len(s[f.start:f.end]) - len(name); at > 0 {
-		f.start += at
+	return false
+}
+
+// shortUser reports whether a label is user, login, handle or the like: words of
+// much else.
+func shortUser(l *label) bool { return l.end-l.start <= len("handle") }
+
+// username gives the score of a value as the user name that a label announces, 0
+// when it is none.
+func (sc *scanner) username(l *label, f free, name string) float32 {
+	if len(name) < 2 || placeholder(name) || !userLike(name) || strings.EqualFold(name, sc.s[l.start:l.end]) ||
+		strings.HasPrefix(name, "0x") || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "" || sc.call(f.end) ||
+		f.lines > 0 && (!sc.beginsLine(l.start) || !sc.endsLine(f.end)) { // if user: return
+		return 0
 	}
-	if slash := strings.LastIndexAny(name, `\`); slash >= 0 { // DOMAIN\joe
-		f.start += slash + 1
-		name = name[slash+1:]
+	if l.kind != kind(pii.Username) && (f.op < colon || numeral(name)) { // uid=1000
+		return 0
 	}
-	if len(name) < 2 || placeholder(name) || !userLike(name) || strings.EqualFold(name, s[l.start:l.end]) ||
-		strings.HasPrefix(name, "0x") || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "" {
-		return false
-	}
-	if l.kind != kind(pii.Username) && f.op < colon {
-		return false
-	}
-	if f.lines > 0 && (!sc.beginsLine(l.start) || !sc.endsLine(f.end)) { // if user: return
-		return false
-	}
-	score := float32(sure)
+	short, strange := shortUser(l), marked(name)
+	capital := class[name[0]] == upper
 	switch f.op {
 	case equals:
-		if sc.call(f.end) || f.spaced && !f.quoted && l.first == l.last && (!marked(name) || expression(name)) {
-			return false
+		if f.words > 1 || short && numeral(name) || f.spaced && !f.quoted && l.first == l.last && (!strange || expression(name)) {
+			return 0
 		}
-		if l.kind != kind(pii.Username) && strings.Trim(name, "0123456789") == "" { // uid=1000
-			return false
-		}
+		return sure
 	case colon:
-		if short && (numeral(name) || sc.beginsLine(l.start) && !marked(name) && !f.quoted && strings.EqualFold(s[l.start:l.end], "user")) { // "User: hello" is talk
-			return false
-		}
 		if f.quoted {
-			break
+			return sure
 		}
-		if !marked(name) && (f.words > 1 || !sc.clauseEnds(f.end) || class[name[0]] == upper && (short || !sc.endsLine(f.end))) || sc.call(f.end) {
-			return false
+		if short && (numeral(name) || !strange && sc.beginsLine(l.start) && strings.EqualFold(sc.s[l.start:l.end], "user") && !sc.beforePassword(f.end)) ||
+			!strange && (f.words > 1 || !sc.clauseEnds(f.end) || capital && (short || !sc.endsLine(f.end))) { // "User: hello" is talk
+			return 0
 		}
+		return sure
 	case verb:
-		if f.to && !marked(name) {
-			return false
+		if !strange && (f.to || f.words > 3 || statuses.has(name) || sayingWord(name) || short && !f.quoted && !sc.owned(l) || !sc.clauseEnds(f.end) || len(name) < 4 || capital) {
+			return 0
 		}
-		if f.words > 3 || !marked(name) && (statuses.has(name) || sayingWord(name) || short && !f.quoted && !sc.owned(l) || !sc.clauseEnds(f.end) || len(name) < 4 || class[name[0]] == upper) {
-			return false
-		}
-		score = likely + 0.04
-	default:
-		if short && s[l.end-1]|0x20 == 's' && l.end-l.start == len("users") {
-			return false // users migrating
-		}
-		if handles.has(s[l.start:l.end]) && s[f.start-1] != '@' {
-			return false
-		}
-		next := s[min(len(s), f.end+1):]
-		next = next[:min(len(next), 16)]
-		signing := sc.at(f.end) == ' ' && signs.has(next[:wordLength(next)])
-		if f.words > 0 || !marked(name) && (!signing && (short || sayingWord(name) || !sc.clauseEnds(f.end) || class[name[0]] == upper) || statuses.has(name) || notUsers.has(name) || fillers.has(name) || copulas.has(name) || len(name) < 4 && !signing) {
-			return false
-		}
-		if short && !signing && !marked(name) {
-			return false
-		}
-		score = likely
+		return likely + 0.04
 	}
-	sc.add(f.start, f.end, pii.Username, score)
-	return true
+	return sc.usernameBeside(l, f, name)
+}
+
+// usernameBeside gives the score of a name with nothing but a blank between it
+// and the label: "user joe logged in", "username joe".
+func (sc *scanner) usernameBeside(l *label, f free, name string) float32 {
+	text := sc.s[l.start:l.end]
+	if f.words > 0 || handles.has(text) && sc.at(f.start-1) != '@' || strings.EqualFold(text, "users") {
+		return 0
+	}
+	next := sc.s[min(len(sc.s), f.end+1):]
+	if sc.at(f.end) == ' ' && signs.has(next[:wordLength(next)]) && !statuses.has(name) && !notUsers.has(name) && !fillers.has(name) && !copulas.has(name) {
+		return likely
+	}
+	if marked(name) || !shortUser(l) && sc.clauseEnds(f.end) && class[name[0]] != upper && len(name) >= 4 &&
+		!sayingWord(name) && !statuses.has(name) && !notUsers.has(name) && !fillers.has(name) && !copulas.has(name) {
+		return likely
+	}
+	return 0
+}
+
+// beforePassword reports whether a label of a password follows behind a comma.
+func (sc *scanner) beforePassword(i int) bool {
+	for limit := i + 4; i < limit && strings.IndexByte(", ;/", sc.at(i)) >= 0; {
+		i++
+	}
+	l, ok := sc.trie.match(sc.s, min(i, len(sc.s)))
+	return ok && l.kind == kind(pii.Password)
 }
 
 func wordLength(s string) int {
 	i := 0
-	for i < len(s) && class[s[i]] != 0 {
+	for i < len(s) && i < 16 && class[s[i]] != 0 {
 		i++
 	}
 	return i
@@ -121,7 +134,7 @@ func (sc *scanner) tagWithoutEnd(l *label, end int) bool {
 }
 
 // handles are verbs as well.
-var handles = wordsOf(`handle handles nick pseudo discord login logins`)
+var handles = wordsOf(`handle handles nick pseudo discord`)
 
 // owned reports whether "my" or the like stands before a label.
 func (sc *scanner) owned(l *label) bool {

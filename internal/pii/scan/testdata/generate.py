@@ -326,7 +326,7 @@ def main():
                 text, spans = fill(t.strip("\n"))
                 f.write(json.dumps({"id": f"h{n}", "source": "heldout", "text": text, "spans": spans}, ensure_ascii=False) + "\n")
                 n += 1
-        for t in NEGATIVE * 2:
+        for t in NEGATIVE:
             f.write(json.dumps({"id": f"n{n}", "source": "negative", "text": blank(t.strip("\n")), "spans": []}, ensure_ascii=False) + "\n")
             n += 1
     short = [t.strip("\n") for t in SENTENCES if len(t) < 70 and t.count("{") == 1 and "{age}" not in t]
