@@ -102,6 +102,8 @@ func plainPunctuation(r rune) rune {
 		return '"'
 	case r == 0x2027:
 		return '.'
+	case r == 0x2022:
+		return '*'
 	case r == 0x2028, r == 0x2029:
 		return '\n'
 	case r == 0x2044:

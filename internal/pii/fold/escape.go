@@ -11,7 +11,9 @@ var special = func() (table [256]bool) {
 	for b := 0x80; b < 0x100; b++ {
 		table[b] = true
 	}
-	table['\\'], table['%'], table['&'] = true, true, true
+	for _, b := range `\%&[(` {
+		table[b] = true
+	}
 	return table
 }()
 
@@ -37,6 +39,12 @@ func (t *Text) replace(c *changes) {
 			r, size = percent(c.in[i:])
 		case b == '&':
 			r, size = entity(c.in[i:])
+		case b == '[' || b == '(':
+			if at, end, sign := bracketed(c.in, i, c.copied); sign != 0 {
+				c.change(at, end, append(t.char[:0], sign))
+				i = end
+				continue
+			}
 		case i < path:
 		case i >= 2 && c.in[i-1] == ':' && letter(c.in[i-2]) && (i == 2 || !letter(c.in[i-3]) && (c.in[i-3] < '0' || c.in[i-3] > '9')):
 			path = i + pathLength(c.in[i:])
@@ -71,7 +79,7 @@ func backslash(s string) (r rune, size int) {
 		return '\n', n + 1
 	case 't':
 		return '\t', n + 1
-	case '"', '/', '\'':
+	case '"', '/', '\'', '-', '.', '_', '@', '#': // the latter of Markdown
 		return rune(s[n]), n + 1
 	case 'x':
 		if v, ok := hex(s[n+1:], 2); ok && v >= 0x20 && v < 0x7f {
@@ -118,6 +126,32 @@ func unicodeEscape(s string, at int) (r rune, size int) {
 		at += next + 5
 	}
 	return v, at
+}
+
+// bracketed decodes what stands for a sign that machines would see: [at], (dot),
+// [.], with a blank on each side or none. The bytes before least are taken.
+func bracketed(s string, i, least int) (start, end int, sign byte) {
+	closing := byte(']')
+	if s[i] == '(' {
+		closing = ')'
+	}
+	n := strings.IndexByte(s[i:min(len(s), i+5)], closing)
+	if n < 0 {
+		return 0, 0, 0
+	}
+	switch strings.ToLower(s[i+1 : i+n]) {
+	case "at", "@":
+		sign = '@'
+	case "dot", ".":
+		sign = '.'
+	default:
+		return 0, 0, 0
+	}
+	start, end = i, i+n+1
+	if start > least && s[start-1] == ' ' && end < len(s) && s[end] == ' ' {
+		return start - 1, end + 1, sign
+	}
+	return start, end, sign
 }
 
 // percent decodes one character of a URL's encoding at the start of s, also

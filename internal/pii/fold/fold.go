@@ -5,7 +5,7 @@
 // hyphens and zero-width spaces inside, with a Cyrillic letter that looks like a
 // Latin one, with its at sign written %40 or \u0040. The folded form has one. It
 // is the text with escapes decoded, in Unicode's normal form NFKC, with plain
-// digits, dashes, spaces and quotes, without characters that nobody sees. It
+// digits, dashes, spaces and quotes, with @ for [at], without characters that nobody sees. It
 // keeps case and accents. Offsets in it are mapped back by [Text.Original].
 package fold
 
@@ -39,7 +39,7 @@ type edit struct{ from, to, start, end int }
 // form and is not copied.
 func (t *Text) Reset(source string) {
 	t.source, t.folded, t.edits = source, source, t.edits[:0]
-	if ascii(source) && strings.IndexByte(source, '\\') < 0 && strings.IndexByte(source, '%') < 0 && strings.IndexByte(source, '&') < 0 {
+	if ascii(source) && !strings.ContainsAny(source, `\%&[(`) {
 		return
 	}
 	t.pass((*Text).replace)

@@ -36,6 +36,10 @@ func TestFoldedForm(t *testing.T) {
 		{"a Windows path", `C:\Users\nina\text \n`, "C:\\Users\\nina\\text \n"},
 		{"a URL's encoding", "a%40b.com %2540 %C3%A9 100% 5%zz %00", "a@b.com @ é 100% 5%zz %00"},
 		{"references of HTML", "a&#64;b&#x40;c&amp;d&commat;e &nope; &#0;&#;", "a@b@c&d@e &nope; &#0;&#;"},
+		{"signs spelled in brackets", "joe [at] example[.]com, joe(AT)example(dot)com, f(at x) [a]", "joe@example.com, joe@example.com, f(at x) [a]"},
+		{"escapes of Markdown", `123\-45\-6789 a\_b`, "123-45-6789 a_b"},
+		{"a bullet is a star", "4111•1111", "4111*1111"},
+		{"a drive's letter stands alone", `4E:\u0032`, "4E:2"},
 		{"an escaped full-width character", `\uff11%EF%BC%92`, "12"},
 		{"invalid UTF-8 stays", "a\xffb\xc3(", "a\xffb\xc3("},
 	} {
@@ -62,6 +66,7 @@ func TestOffsetsLeadBack(t *testing.T) {
 		{"escapes", `x a\u0040b\n`, "a@b", `a\u0040b`},
 		{"a lookalike that was escaped", `x j\u043ee y`, "joe", `j\u043ee`},
 		{"a lookalike after what is left out", "\u200bx j\u200bоe\u200b y", "joe", "j\u200bоe"},
+		{"signs in brackets", "x a [at] b (dot) c y", "a@b.c", "a [at] b (dot) c"},
 		{"all together", "\u00ad😀 %EF%BD%8A\u200bо\\u0065 y", "joe", "%EF%BD%8A\u200bо\\u0065"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -147,7 +147,7 @@ func account(r *run, typ pii.Type, p place) (int, pii.Type, float32) {
 	d := min(r.leadingDigits(), 17)
 	n := 0
 	for i := range d {
-		if i > 0 && r.sep[i] != 0 && n >= 5 && (r.sep[i] != firstSeparator(r) || r.sep[i] == ' ' && n >= least) {
+		if i > 0 && r.sep[i] != 0 && n >= 5 && (r.sep[i] == '|' || r.sep[i] != firstSeparator(r) || r.sep[i] == ' ' && n >= least) {
 			break
 		}
 		if r.last[i] {

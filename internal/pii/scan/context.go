@@ -130,7 +130,9 @@ func (sc *scanner) after(l *label) bool {
 		if !sc.gap(l, pos, tok.start, &p) {
 			return false
 		}
-		if tok.label == 0 || tok.has&digits != 0 || l.kind == kind(pii.CardExpiry) {
+		word := sc.s[tok.start:tok.end]
+		small := tok.has == lower && (fillers.has(word) || copulas.has(word))
+		if !small && tok.label == 0 || tok.has&digits != 0 || l.kind == kind(pii.CardExpiry) {
 			if end, ok := sc.take(l, tok.start, p); ok {
 				sc.list(l, t, end, p)
 				return true

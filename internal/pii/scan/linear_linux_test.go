@@ -18,7 +18,7 @@ var hostile = []string{
 	"ssn ", "ssn:", "ssn is ", "my ", "account number ", "password ", "password is ", "password:", "password=\"", "user ", "user=", "pin of my ", "card (",
 	"ssn,", "ssn|", "ssn|a\n", "a|ssn\n1|", "ssn\n", "VALUES (", "(ssn) VALUES (1),", "values", "May ", "1 May ", "May 1 ", "Monday ", "5 years old ", "2001:", "ab:", "::1", "1::",
 	" -p ", "mysql -p ", "curl -u a:b ", "/home/", "/home/a", `\Users\`, "AKIA", "aZ9/", "4111 1111 ", "123-45-6789 ", "1234567890 ", "12/12/2012 ", "10:10 ", "555-1234 ext ", "DE89 3704 0044 0532 0130 00 ", "\u0430", "%40", "&#64;", "\\u0040",
-	"username: abcdef ", "account number 12345678 ", "order 1234567 ", "if x is my ", "8 is my pin ", "is my ssn ", "ssn, pin, ", "a\tssn\t",
+	"username: abcdef ", "account number 12345678 ", "order 1234567 ", "if x is my ", "8 is my pin ", "is my ssn ", "a dot ", " dot ", "a at b dot ", "[at]", "(", " @ a.com", "ssn, pin, ", "a\tssn\t",
 }
 
 // Time may not grow faster than length: at most so much a byte, which is far

@@ -22,6 +22,9 @@ func (sc *scanner) email(i int) {
 	for r, size := utf8.DecodeRuneInString(s[start:i]); size > 0 && r >= 0x80 && !inWord(r); r, size = utf8.DecodeRuneInString(s[start:i]) {
 		start += size
 	}
+	if start == i && sc.at(i-1) == ' ' && sc.at(i+1) == ' ' {
+		sc.spacedEmail(i)
+	}
 	if start == i || s[i-1] == '.' {
 		return
 	}
@@ -33,6 +36,47 @@ func (sc *scanner) email(i int) {
 		return
 	}
 	sc.add(start, end, pii.Email, certain)
+}
+
+// spacedEmail looks at an at sign between blanks: joe @ example.com.
+func (sc *scanner) spacedEmail(i int) {
+	start := i - 1
+	for start > 0 && i-start < 64 && localByte(sc.s[start-1]) {
+		start--
+	}
+	end, tld := sc.domain(i + 2)
+	if start < i-1 && class[sc.s[start]] != 0 && end > 0 && webDomain.has(tld) {
+		sc.add(start, end, pii.Email, likely)
+	}
+}
+
+// spelledEmails looks for "joe at example dot com".
+func (sc *scanner) spelledEmails() {
+	s := sc.s
+	for i := strings.Index(s, " dot "); i >= 0; {
+		from := max(0, i-64)
+		if at := strings.LastIndex(s[from:i], " at "); at > 0 {
+			at += from
+			host := s[at+len(" at ") : i]
+			start := at
+			for start > from && localByte(s[start-1]) {
+				start--
+			}
+			end := sc.wordStop(i + len(" dot "))
+			for n := 0; n < 4 && strings.HasPrefix(s[end:], " dot "); n++ {
+				end = sc.wordStop(end + len(" dot "))
+			}
+			tld := s[strings.LastIndexByte(s[:end], ' ')+1 : end]
+			if start < at && host != "" && strings.IndexByte(strings.ReplaceAll(host, " dot ", "."), ' ') < 0 && webDomain.has(tld) {
+				sc.add(start, end, pii.Email, likely)
+			}
+		}
+		next := strings.Index(s[i+1:], " dot ")
+		if next < 0 {
+			break
+		}
+		i += 1 + next
+	}
 }
 
 // noDomain are endings of files that look like domains.

@@ -1,6 +1,10 @@
 package scan
 
-import "github.com/bricks-gateway/bricks/internal/pii"
+import (
+	"strings"
+
+	"github.com/bricks-gateway/bricks/internal/pii"
+)
 
 // dialled is a telephone number as it is written.
 type dialled struct {
@@ -111,8 +115,8 @@ func (sc *scanner) dial(at int) (d dialled, ok bool) {
 	return d, d.n > 0
 }
 
-// dialGap reads what may stand between two groups of digits at i: one of - . and
-// /, blanks, and parentheses.
+// dialGap reads what may stand between two groups of digits at i: one of the signs
+// - . / _ * ~, blanks, and parentheses.
 func (sc *scanner) dialGap(i int, open, round *bool) (end int, sep byte) {
 	start := i
 	for i < len(sc.s) && i-start < 4 {
@@ -123,7 +127,7 @@ func (sc *scanner) dialGap(i int, open, round *bool) (end int, sep byte) {
 			*open, *round = true, true
 		case b == ' ' && (sep == 0 || i-start == 1 && sep == ' ' || i-start == 2 || sc.s[i-1] == ')'):
 			sep = max(sep, ' ')
-		case (b == '-' || b == '.' || b == '/') && (sep == 0 || sep == ' ' || sc.s[i-1] == ')'):
+		case strings.IndexByte("-./_*~", b) >= 0 && (sep == 0 || sep == ' ' || sc.s[i-1] == ')'):
 			sep = b
 		default:
 			return i, sep

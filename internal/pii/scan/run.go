@@ -1,6 +1,9 @@
 package scan
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // run is a value in compact form: its letters, as capitals, and digits, without
 // what separates them. It is as long as the longest value that we know.
@@ -16,8 +19,8 @@ type run struct {
 }
 
 // read collects the run at start: letters and digits of ASCII, with one
-// separator at a time between groups. Separators are blanks, - . / and _, the
-// latter four also with a blank on both sides.
+// separator at a time between groups. Separators are blanks, - . / and _, these
+// four also with a blank on both sides, and * ~ and | without.
 func (r *run) read(s string, start int) {
 	*r = run{small: len(r.c)}
 	low := false
@@ -75,9 +78,17 @@ func separator(s string, i int) (end int, sep byte) {
 	}
 	if i < len(s) {
 		switch s[i] {
+		case '*', '~', '|':
+			if i == start {
+				return i + 1, s[i]
+			}
 		case '-', '.', '/', '_':
 			sep = s[i]
 			i++
+			if i < len(s) && s[i] == '-' && sep == '-' {
+				i++
+				start++
+			}
 			if i-start == 2 { // with a blank before it, one behind it
 				if i < len(s) && s[i] == ' ' {
 					return i + 1, sep
@@ -164,5 +175,5 @@ func (r *run) matches(pattern string) bool {
 // closed reports whether the value of the first n characters is not a piece of
 // something longer: no separator ties it to a further digit, but a blank.
 func (r *run) closed(n int) bool {
-	return n == r.n || r.sep[n] == ' ' || r.c[n] > '9' && r.sep[n] != '_'
+	return n == r.n || strings.IndexByte(" *~|", r.sep[n]) >= 0 || r.c[n] > '9' && r.sep[n] != '_'
 }

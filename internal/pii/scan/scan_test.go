@@ -51,6 +51,11 @@ func TestFinds(t *testing.T) {
 		{"CJK right beside a number", "电话+8613812345678。", []string{"phone +8613812345678"}},
 		{"full-width digits", "ssn １２３-４５-６７８９", []string{"ssn １２３-４５-６７８９"}},
 		{"a zero-width space inside", "joe@exa\u200bmple.com", []string{"email joe@exa\u200bmple.com"}},
+		{"signs spelled in brackets", "mail joe [at] example [dot] com", []string{"email joe [at] example [dot] com"}},
+		{"signs spelled in words", "mail joe at example dot com", []string{"email joe at example dot com"}},
+		{"bullets and stars between the digits", "card 4111•1111•1111•1111, ssn 123*45*6789", []string{"credit_debit_number 4111•1111•1111•1111", "ssn 123*45*6789"}},
+		{"an acronym with dots", "my S.I.N. is 130 692 544", []string{"ca_social_insurance_number 130 692 544"}},
+		{"the number of what the sentence is about", "my passport is new, its number is C01X00T47", []string{"passport_number C01X00T47"}},
 		{"an escaped sign", `joe\u0040example.com`, []string{`email joe\u0040example.com`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

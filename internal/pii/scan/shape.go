@@ -70,6 +70,7 @@ func (sc *scanner) addresses() {
 		}
 	}
 	sc.options()
+	sc.spelledEmails()
 	last = 0
 	for t := range sc.tokens {
 		tok := &sc.tokens[t]

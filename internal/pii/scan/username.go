@@ -57,7 +57,7 @@ func (sc *scanner) username(l *label, f free, name string) float32 {
 		if f.quoted {
 			return sure
 		}
-		if short && (numeral(name) || !strange && sc.beginsLine(l.start) && strings.EqualFold(sc.s[l.start:l.end], "user") && !sc.beforePassword(f.end)) ||
+		if short && (numeral(name) || !strange && sc.beginsLine(l.start) && sc.speaks(l, f.end, name)) ||
 			!strange && (f.words > 1 || !sc.clauseEnds(f.end) || capital && (short || !sc.endsLine(f.end))) { // "User: hello" is talk
 			return 0
 		}
@@ -88,6 +88,18 @@ func (sc *scanner) usernameBeside(l *label, f free, name string) float32 {
 	}
 	return 0
 }
+
+// speaks reports whether a label names who speaks in a transcript, "User: hello",
+// and not a setting, "user: jsmith".
+func (sc *scanner) speaks(l *label, end int, name string) bool {
+	text := sc.s[l.start:l.end]
+	if !strings.EqualFold(text, "user") || sc.beforePassword(end) {
+		return false
+	}
+	return text != "user" || len(name) < 5 || greetings.has(name) || class[name[0]] == upper
+}
+
+var greetings = wordsOf(`hello thanks thank please okay sorry great continue exactly nothing morning goodbye hallo danke bonjour merci gracias ciao grazie`)
 
 // beforePassword reports whether a label of a password follows behind a comma.
 func (sc *scanner) beforePassword(i int) bool {

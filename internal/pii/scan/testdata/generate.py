@@ -285,7 +285,7 @@ def separators(v):
     if not v.replace(" ", "").replace("-", "").isdigit():
         return None
     d = v.replace(" ", "").replace("-", "")
-    s = C([" ", "-", ".", "\u2011", "\u00a0", "\u2013", "\u2009"])
+    s = C([" ", "-", ".", "\u2011", "\u00a0", "\u2013", "\u2009", "\u2022", "\u00b7", "*", "_", "--", " - "])
     n = {16: 4, 12: 4, 9: 3, 10: 5}.get(len(d))
     return s.join(d[i:i + n] for i in range(0, len(d), n)) if n else None
 
