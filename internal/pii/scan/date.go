@@ -165,68 +165,77 @@ func (sc *scanner) tellsTime(t, end int) bool {
 
 var timeWords = wordsOf(`at around by until till from um gegen bis ab à vers alle las om tegen às`)
 
-// between are the words and signs between the parts of a date.
+// between are the words between the parts of a date.
 var between = wordsOf(`of de del di do da the le il el`)
 
 // byMonth looks for a date around the name of a month.
 func (sc *scanner) byMonth(l *label) {
-	s := sc.s
-	start, end := l.start, l.end
-	day, year := false, false
-	// The day, or the year, before it.
-	t := l.first - 1
-	for t >= 0 && between.has(s[sc.tokens[t].start:sc.tokens[t].end]) && blank(s[sc.tokens[t].end:start], " ") {
-		start = sc.tokens[t].start
-		t--
-	}
-	start = l.start
-	if t >= 0 && l.start-sc.tokens[t].end <= 8 {
-		if tok := sc.tokens[t]; tok.has&digits != 0 && blank(s[tok.end:sc.tokens[t+1].start], " .-/,ºª'") {
-			if n, ok := ordinal(s[tok.start:tok.end]); ok && n <= 31 && !sc.wordAt(tok.start-1) {
-				start, day = tok.start, true
-			}
-		}
-	}
-	// The day and the year behind it.
-	t = l.last + 1
-	for step := 0; step < 2 && t < len(sc.tokens); step++ {
-		for t < len(sc.tokens) && between.has(s[sc.tokens[t].start:sc.tokens[t].end]) && blank(s[end:sc.tokens[t].start], " ") && t+1 < len(sc.tokens) && sc.tokens[t+1].has&digits != 0 && sc.tokens[t+1].start-end < 12 {
-			end = max(end, sc.tokens[t].end)
-			t++
-		}
-		if t >= len(sc.tokens) {
-			break
-		}
-		tok := sc.tokens[t]
-		gap := s[end:tok.start]
-		if tok.has&digits == 0 || len(gap) > 3 || !blank(gap, " .-/,'") {
-			break
-		}
-		word := s[tok.start:tok.end]
-		n, ok := ordinal(word)
-		switch {
-		case len(word) == 4 && ok && n >= 1850 && n <= 2150:
-			end, year = tok.end, true
-		case ok && n <= 31 && !day && len(word) <= 4 && !(len(word) <= 2 && (sc.at(tok.end) == ':' || sc.at(tok.end) == '.' && class[sc.at(tok.end+1)] == digits || sc.at(tok.end) == '%')):
-			end, day = tok.end, true
-		case ok && len(word) == 2 && day && (strings.Contains(gap, "'") || strings.Contains(gap, "-")):
-			end, year = tok.end, true
-		default:
-			step = 2
-			continue
-		}
-		t++
-		if year {
-			break
-		}
-	}
-	name := s[l.start:l.end]
-	capital := class[name[0]] == upper
-	if !day && !year || !capital && ambiguousMonths.has(name) && !(day && (year || start < l.start)) {
+	start, day := sc.dayBefore(l)
+	end, day, year := sc.restOfDate(l, day)
+	name := sc.s[l.start:l.end]
+	switch {
+	case !day && !year:
+		return
+	case class[name[0]] != upper && ambiguousMonths.has(name) && !(day && (year || start < l.start)): // may 5 people
 		return
 	}
-	// "between" words at the end are none of the date.
 	sc.add(start, sc.clock(end), pii.DateTime, sure)
+}
+
+// dayBefore gives where a date begins whose month is l: at its day, "3rd of
+// May", or at the month.
+func (sc *scanner) dayBefore(l *label) (start int, day bool) {
+	t := l.first - 1
+	for t >= 0 && l.first-t <= 2 && between.has(sc.wordOf(t)) {
+		t--
+	}
+	if t < 0 || l.start-sc.tokens[t].end > 8 {
+		return l.start, false
+	}
+	tok := sc.tokens[t]
+	n, ok := ordinal(sc.s[tok.start:tok.end])
+	if !ok || n > 31 || sc.wordAt(tok.start-1) || !blank(sc.s[tok.end:sc.tokens[t+1].start], " .-/,ºª'") {
+		return l.start, false
+	}
+	return tok.start, true
+}
+
+// restOfDate gives where a date ends whose month is l, and whether it has a day
+// and a year: "May 3, 2019", "May 2019", "mayo de 2019".
+func (sc *scanner) restOfDate(l *label, day bool) (end int, hasDay, hasYear bool) {
+	end = l.end
+	for t := l.last + 1; t < len(sc.tokens); t++ {
+		from := end
+		if between.has(sc.wordOf(t)) && t+1 < len(sc.tokens) && sc.s[end:sc.tokens[t].start] == " " && sc.s[sc.tokens[t].end:sc.tokens[t+1].start] == " " {
+			from = sc.tokens[t].end // and end stays, in case nothing follows
+			t++
+		}
+		tok := sc.tokens[t]
+		gap := sc.s[from:tok.start]
+		n, ok := ordinal(sc.s[tok.start:tok.end])
+		size := tok.end - tok.start
+		if !ok || len(gap) > 3 || !blank(gap, " .-/,'") {
+			break
+		}
+		switch {
+		case size == 4 && n >= 1850 && n <= 2150:
+			return tok.end, day, true
+		case size == 2 && day && strings.ContainsAny(gap, "'-"):
+			return tok.end, day, true
+		case n <= 31 && !day && !sc.counted(tok.end):
+			end, day = tok.end, true
+		default:
+			return end, day, false
+		}
+	}
+	return end, day, false
+}
+
+// counted reports whether a number that ends at i is a time, a fraction or a
+// share: 5:30, 5.2, 5 %.
+func (sc *scanner) counted(i int) bool {
+	b := sc.at(i)
+	return b == ':' || b == '%' || b == '.' && class[sc.at(i+1)] == digits
 }
 
 var ambiguousMonths = wordsOf(`may march mar mars set out dec mai mei sept jan ago abr fev dez juli juni mag gen giu lug ott dic`)

@@ -87,6 +87,8 @@ func (sc *scanner) freeWord(l *label, f *free, i int, beyond bool) (next int, v 
 func (sc *scanner) freeSign(l *label, f *free, i int) (next int, v verdict) {
 	after := sc.at(i + 1)
 	switch b := sc.s[i]; {
+	case b == '*' && f.op >= colon && after > ' ' && after != '*' && sc.at(i-1) != '*':
+		return i, here
 	case b == ' ' || b == '*' || b == ')' || b == ']' || b == '`':
 	case b == '\t':
 		f.op = max(f.op, equals)
@@ -184,7 +186,11 @@ func (sc *scanner) freeValue(f free, i int) (free, bool) {
 	if end-i >= 129 {
 		return f, false
 	}
-	for end > i && strings.IndexByte(".,;:?)]}>", s[end-1]) >= 0 {
+	closing := ".,;:)]}>"
+	if f.op < colon { // Is it hunter2?
+		closing += "?"
+	}
+	for end > i && strings.IndexByte(closing, s[end-1]) >= 0 {
 		if s[end-1] == ')' && strings.IndexByte(s[i:end], '(') > 0 {
 			break
 		}

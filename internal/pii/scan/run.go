@@ -106,8 +106,7 @@ func separator(s string, i int) (end int, sep byte) {
 	return i, 0
 }
 
-// whole reports whether the first n characters end at the end of a group, and
-// all are of the given class: digits, or letters too.
+// whole reports whether the first n characters end with a group.
 func (r *run) whole(n int) bool { return n <= r.n && n > 0 && r.last[n-1] }
 
 // numeric reports whether the first n characters are digits and end a group.
@@ -126,7 +125,7 @@ func (r *run) numeric(n int) bool {
 	return true
 }
 
-// digitsFrom is how many digits the run begins with.
+// leadingDigits is how many digits the run begins with.
 func (r *run) leadingDigits() int {
 	for i, b := range r.c[:r.n] {
 		if b > '9' {

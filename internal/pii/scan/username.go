@@ -17,6 +17,7 @@ func (sc *scanner) usernameAfter(l *label) bool {
 		if !ok || f.start == l.end || sc.tagWithoutEnd(l, f.end) || beyond && f.op == beside {
 			continue
 		}
+		f.end -= len(s[f.start:f.end]) - len(strings.TrimRight(s[f.start:f.end], "?!"))
 		name := strings.TrimPrefix(s[f.start:f.end], "@")
 		if slash := strings.LastIndexByte(name, '\\'); slash >= 0 { // DOMAIN\joe
 			name = name[slash+1:]
