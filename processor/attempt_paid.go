@@ -14,10 +14,6 @@ import (
 	"github.com/bricks-gateway/bricks/internal/provider"
 )
 
-// actionRetried marks the event of an attempt that failed but was billed: the
-// request that it was made for has an event of its own.
-const actionRetried = "retried"
-
 // payFailure books what a failed attempt was billed, and reports whether another
 // attempt may be made. The request's reservation pays for one answer only, so
 // this one needs money of its own: when there is none, the failure is the
@@ -80,7 +76,7 @@ func (a *attempt) failureEvent() *gateway.Event {
 		Status: w.status, RequestModel: provider.ModelOf(&a.setting.ProviderSetting, a.step.Model), ResponseModel: w.reading.Model, Usage: w.reading.Usage,
 		PriceStatus: gateway.Unpriced, Incomplete: true, Latency: time.Since(a.start),
 		Attempts: a.number, Streamed: w.sse, CustomID: t.CustomID, UserID: t.UserID,
-		CorrelationID: t.CorrelationID, Metadata: t.Metadata, Action: actionRetried, RouteID: t.RouteID,
+		CorrelationID: t.CorrelationID, Metadata: t.Metadata, Action: gateway.ActionRetried, RouteID: t.RouteID,
 	}
 	for _, account := range t.Accounts {
 		if account.ID != gateway.KeyAccount(t.KeyID) {

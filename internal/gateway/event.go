@@ -74,6 +74,10 @@ const (
 // its correlation id, has cost at last. It is no request of its own.
 const ActionCharged = "charged"
 
+// ActionRetried marks the event of an attempt that failed but was billed: the
+// request that it was made for has an event of its own.
+const ActionRetried = "retried"
+
 // Event is the record of one request of a known key: the ledger's row.
 // The id is made once at admission; writing an event again changes nothing.
 type Event struct {

@@ -71,6 +71,8 @@ func Run(t *testing.T, newStore func(t testing.TB) *store.Store) {
 		{"an event with text that no database takes is written", eventText},
 		{"events are filtered, ordered, paged and counted", eventFilters},
 		{"spend is the sum over a half-open range", spend},
+		{"a report is what its events add up to", reportOracle},
+		{"a report that cannot be is refused", reportRefused},
 		{"a user is read as it was created", userRoundTrip},
 		{"a user is updated in one step or not at all", userUpdate},
 		{"changes carry what clients call a user, before and after", userChanges},
