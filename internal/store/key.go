@@ -177,19 +177,7 @@ func (s *Store) key(ctx context.Context, q querier, id string) (*gateway.Key, er
 // Keys returns the keys that match, newest first. total is their number when
 // the filter asks to count, else 0.
 func (s *Store) Keys(ctx context.Context, f KeyFilter) (keys []*gateway.Key, total int, err error) {
-	where := conditions{dialect: s.dialect}
-	where.among("id", f.IDs)
-	where.containing("tags", f.Tags)
-	if f.Name != "" {
-		where.add(s.dialect.find+"(name_folded, ?) > 0", fold(f.Name))
-	}
-	if f.Provider != "" {
-		where.add("EXISTS (SELECT 1 FROM key_settings ks JOIN settings st ON st.id = ks.setting_id WHERE ks.key_id = keys.id AND st.provider = ?)", text(f.Provider))
-	}
-	if f.Revoked != nil {
-		// An expired key is as good as revoked, whether or not anyone marked it.
-		where.add("(revoked OR (expires_at <> 0 AND expires_at <= ?)) = ?", s.now().Unix(), *f.Revoked)
-	}
+	where := s.keyConditions(f)
 	page, err := limitOffset(f.Limit, f.Offset)
 	if err != nil {
 		return nil, 0, err
@@ -215,4 +203,22 @@ func (s *Store) Keys(ctx context.Context, f KeyFilter) (keys []*gateway.Key, tot
 		return err
 	})
 	return keys, total, err
+}
+
+// keyConditions are what the filter asks of a row of keys.
+func (s *Store) keyConditions(f KeyFilter) conditions {
+	where := conditions{dialect: s.dialect}
+	where.among("id", f.IDs)
+	where.containing("tags", f.Tags)
+	if f.Name != "" {
+		where.add(s.dialect.find+"(name_folded, ?) > 0", fold(f.Name))
+	}
+	if f.Provider != "" {
+		where.add("EXISTS (SELECT 1 FROM key_settings ks JOIN settings st ON st.id = ks.setting_id WHERE ks.key_id = keys.id AND st.provider = ?)", text(f.Provider))
+	}
+	if f.Revoked != nil {
+		// An expired key is as good as revoked, whether or not anyone marked it.
+		where.add("(revoked OR (expires_at <> 0 AND expires_at <= ?)) = ?", s.now().Unix(), *f.Revoked)
+	}
+	return where
 }

@@ -207,7 +207,7 @@ func describe(f store.ReportFilter) string {
 }
 
 func near(got, want time.Duration) bool {
-	return (got-want).Abs() <= want*32/1000
+	return (got - want).Abs() <= want*32/1000
 }
 
 func reportOracle(t *testing.T, s *store.Store) {

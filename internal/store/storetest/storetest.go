@@ -73,6 +73,8 @@ func Run(t *testing.T, newStore func(t testing.TB) *store.Store) {
 		{"spend is the sum over a half-open range", spend},
 		{"a report is what its events add up to", reportOracle},
 		{"a report that cannot be is refused", reportRefused},
+		{"top keys are those that spent most in a range", topKeys},
+		{"ids that clients gave are read once each, page by page", seenIDs},
 		{"a user is read as it was created", userRoundTrip},
 		{"a user is updated in one step or not at all", userUpdate},
 		{"changes carry what clients call a user, before and after", userChanges},

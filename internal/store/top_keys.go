@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/bricks-gateway/bricks/internal/gateway"
+)
+
+// KeySpend is a key and what its events of a range cost.
+type KeySpend struct {
+	Key  *gateway.Key
+	Cost gateway.NanoUSD
+}
+
+// TopKeys returns the keys that match by what they spent in [start, end), most
+// first, or least first if the filter is Ascending; those that spent the same
+// are newest first. Keys that spent nothing are among them. The filter's Count
+// is not looked at.
+func (s *Store) TopKeys(ctx context.Context, f KeyFilter, start, end time.Time) ([]KeySpend, error) {
+	page, err := limitOffset(f.Limit, f.Offset)
+	if err != nil {
+		return nil, err
+	}
+	spent, args := s.spentByKey(start, end)
+	where := s.keyConditions(f)
+	order := " ORDER BY spent DESC, created_revision DESC"
+	if f.Ascending {
+		order = " ORDER BY spent, created_revision DESC"
+	}
+	var top []KeySpend
+	err = s.view(ctx, "read top keys", func(ctx context.Context, q querier) error {
+		rows, err := q.query(ctx, "SELECT "+s.keySelection()+", CAST(COALESCE(spent_cost, 0) AS BIGINT) AS spent "+
+			"FROM keys LEFT JOIN ("+spent+") AS spending ON spent_key = id"+where.where()+order+page, append(args, where.args...)...)
+		if err != nil {
+			return err
+		}
+		top, err = collect(rows, func(row scanner) (KeySpend, error) {
+			one := KeySpend{Key: &gateway.Key{}}
+			return one, row.Scan(append(keyTargets(one.Key), &one.Cost)...)
+		})
+		return err
+	})
+	return top, err
+}
+
+// spentByKey is a query for spent_key and spent_cost of every key with events in
+// [start, end).
+func (s *Store) spentByKey(start, end time.Time) (query string, args []any) {
+	where := conditions{dialect: s.dialect}
+	where.during(start, end)
+	return "SELECT key_id AS spent_key, SUM(cost) AS spent_cost FROM events" + where.where() + " GROUP BY key_id", where.args
+}
