@@ -64,6 +64,9 @@ type Store interface {
 	Users(ctx context.Context, f store.UserFilter) (users []*gateway.User, total int, err error)
 
 	Events(ctx context.Context, f store.EventFilter) (events []*gateway.Event, total int, err error)
+	Report(ctx context.Context, f store.ReportFilter) (*store.Report, error)
+	TopKeys(ctx context.Context, f store.KeyFilter, start, end time.Time) ([]store.KeySpend, error)
+	SeenIDs(ctx context.Context, f store.SeenFilter) ([]string, error)
 	RerateEvents(ctx context.Context, r store.Rerate) (page []store.Rerated, corrections []*gateway.Event, next store.EventCursor, err error)
 
 	PutPriceOverride(ctx context.Context, o *gateway.PriceOverride) error
@@ -186,6 +189,7 @@ func (a *api) table() []route {
 	routes = append(routes, a.policyRoutes()...)
 	routes = append(routes, a.userRoutes()...)
 	routes = append(routes, a.eventRoutes()...)
+	routes = append(routes, a.reportingRoutes()...)
 	routes = append(routes, a.standingRoutes()...)
 	routes = append(routes, a.pricingRoutes()...)
 	return append(routes, a.systemRoutes()...)

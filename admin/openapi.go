@@ -66,8 +66,11 @@ func (a *api) operation(rt route, problemSchema *huma.Schema) *huma.Operation {
 			Description: "ETags of the states to act on; otherwise 412."})
 	}
 	if rt.body != nil {
-		op.RequestBody = &huma.RequestBody{Required: !rt.bodyOptional,
-			Content: map[string]*huma.MediaType{"application/json": {Schema: a.registry.Schema(rt.body, true, "")}}}
+		media := &huma.MediaType{Schema: a.registry.Schema(rt.body, true, "")}
+		if rt.example != "" {
+			media.Example = json.RawMessage(rt.example)
+		}
+		op.RequestBody = &huma.RequestBody{Required: !rt.bodyOptional, Content: map[string]*huma.MediaType{"application/json": media}}
 	}
 	op.Responses["200"] = a.success(rt)
 	for _, status := range rt.failures() {

@@ -43,6 +43,7 @@ type route struct {
 	access       access
 	body         reflect.Type
 	bodyOptional bool
+	example      string // of a body, in JSON
 	query        reflect.Type
 	answer       reflect.Type
 	conditional  bool  // honours If-Match
