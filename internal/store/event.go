@@ -146,7 +146,11 @@ func (s *Store) insertEvents(ctx context.Context, tx *sql.Tx, events []*gateway.
 		}
 		rows = append(rows, eventRows{eventRow(e), accountRows(e)})
 	}
-	return s.backend.insertEvents(ctx, tx, rows)
+	written, err := s.backend.insertEvents(ctx, tx, rows)
+	if err != nil {
+		return err
+	}
+	return s.rollUp(ctx, tx, sorted, written)
 }
 
 // Spend sums the cost of the account's events in [start, end); a zero time is

@@ -20,7 +20,8 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open migrations: %w", err)
 	}
-	provider, err := goose.NewProvider(s.dialect.goose, s.write, files, goose.WithDisableGlobalRegistry(true), goose.WithTableName("bricks_schema"))
+	provider, err := goose.NewProvider(s.dialect.goose, s.write, files, goose.WithDisableGlobalRegistry(true), goose.WithTableName("bricks_schema"),
+		goose.WithGoMigrations(goose.NewGoMigration(9, &goose.GoFunc{RunTx: s.rollUpAll}, nil)))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}

@@ -134,7 +134,7 @@ type postgresBackend struct {
 // insertEvents sends one array for each column: one statement and one round
 // trip for any number of events, and it can skip those that are there, which
 // COPY cannot.
-func (b *postgresBackend) insertEvents(ctx context.Context, tx *sql.Tx, rows []eventRows) error {
+func (b *postgresBackend) insertEvents(ctx context.Context, tx *sql.Tx, rows []eventRows) ([]string, error) {
 	arrays, args := make([]string, len(eventColumns)), make([]any, len(eventColumns))
 	for i, column := range eventColumns {
 		values := make([]any, len(rows))
@@ -146,13 +146,30 @@ func (b *postgresBackend) insertEvents(ctx context.Context, tx *sql.Tx, rows []e
 	}
 	written, err := tx.QueryContext(ctx, "INSERT INTO events ("+eventColumnNames+") SELECT * FROM unnest("+strings.Join(arrays, ", ")+") ON CONFLICT DO NOTHING RETURNING id", args...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ids, err := collect(written, func(row scanner) (id string, err error) { return id, row.Scan(&id) })
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return insertAccounts(ctx, tx, rows, ids)
+	return ids, insertAccounts(ctx, tx, rows, ids)
+}
+
+// insertRows sends one array for each column, as insertEvents does.
+func (b *postgresBackend) insertRows(ctx context.Context, tx *sql.Tx, into table, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	arrays, args := make([]string, len(into.columns)), make([]any, len(into.columns))
+	for i, kind := range into.kinds {
+		values := make([]any, len(rows))
+		for j, row := range rows {
+			values[j] = row[i]
+		}
+		args[i], arrays[i] = values, fmt.Sprintf("$%d::%s[]", i+1, kind)
+	}
+	_, err := tx.ExecContext(ctx, into.insertInto()+"SELECT * FROM unnest("+strings.Join(arrays, ", ")+") "+into.conflict, args...)
+	return err
 }
 
 // insertAccounts writes the accounts of those events that have just been

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -16,14 +15,14 @@ const exactRequests = 100_000
 // percentiles fills in the latencies of the report, of as many requests as
 // were measured.
 func (s *Store) percentiles(ctx context.Context, q querier, f ReportFilter, measured int64, r *Report) error {
-	limit := f.ExactRequests
-	if limit == 0 {
-		limit = exactRequests
-	}
 	if measured == 0 {
 		return nil
 	}
-	if measured <= limit {
+	few, err := s.fewRequests(ctx, q, f, measured)
+	if err != nil {
+		return err
+	}
+	if few {
 		return s.exactPercentiles(ctx, q, f, r)
 	}
 	counts := map[int64]int64{}
@@ -32,6 +31,26 @@ func (s *Store) percentiles(ctx context.Context, q querier, f ReportFilter, meas
 	}
 	r.Median, r.P99 = percentileOf(counts, 50), percentileOf(counts, 99)
 	return nil
+}
+
+// fewRequests reports whether so few events are to be looked at that their
+// latencies can be sorted. No index finds events by model or tags: there all of
+// the range, and of the keys asked for, are looked at.
+func (s *Store) fewRequests(ctx context.Context, q querier, f ReportFilter, measured int64) (bool, error) {
+	limit := f.ExactRequests
+	if limit == 0 {
+		limit = exactRequests
+	}
+	if measured > limit || !f.fromRollups() || len(f.Models) == 0 && len(f.Tags) == 0 {
+		return measured <= limit, nil
+	}
+	f.Models, f.Tags, f.Groups, f.Increment = nil, nil, nil, time.Duration(max(1, f.End.Unix()-f.Start.Unix()))*time.Second
+	points := map[pointKey]*Sums{}
+	if err := s.sumEvents(ctx, q, f, points); err != nil {
+		return false, err
+	}
+	all := points[pointKey{}]
+	return all == nil || all.measured <= limit, nil
 }
 
 // exactPercentiles reads the two events whose latencies they are.
@@ -61,11 +80,24 @@ func (s *Store) exactPercentiles(ctx context.Context, q querier, f ReportFilter,
 	return err
 }
 
-// countLatencies adds to counts how many latencies each bucket has.
+// countLatencies adds to counts how many latencies each bucket has: by days, and
+// by events where an end of the range cuts a day.
 func (s *Store) countLatencies(ctx context.Context, q querier, f ReportFilter, counts map[int64]int64) error {
+	days, rest := f.split(dayMicros, f.End.UnixMicro()-f.Start.UnixMicro())
+	if days != "" {
+		series := f.seriesWhere(s.dialect)
+		err := addCounts(ctx, q, counts, "SELECT bucket, CAST(SUM(requests) AS BIGINT) FROM event_latencies WHERE "+days+
+			" AND series IN (SELECT id FROM event_series"+series.where()+") GROUP BY 1", series.args)
+		if err != nil {
+			return err
+		}
+	}
+	if rest == "" {
+		return nil
+	}
 	where := f.where(s.dialect)
-	where.during(f.Start, f.End)
 	where.add(isMeasured)
+	where.add(rest)
 	return addCounts(ctx, q, counts, "SELECT "+latencyBucket+", COUNT(*) FROM events"+where.where()+" GROUP BY 1", where.args)
 }
 
@@ -116,8 +148,7 @@ func percentileOf(counts map[int64]int64, percent int64) time.Duration {
 	rank := (total*percent + 99) / 100
 	for _, bucket := range buckets {
 		if rank -= counts[bucket]; rank <= 0 {
-			width := int64(1) << (min(max(bits.Len64(uint64(bucket)), bucketBits), longestBits) - bucketBits) //nolint:gosec // not negative
-			return time.Duration(bucket+width/2) * time.Microsecond
+			return time.Duration(bucket+bucketWidth(bucket)/2) * time.Microsecond
 		}
 	}
 	return 0

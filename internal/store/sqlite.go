@@ -73,28 +73,44 @@ func openSQLite(path string, connections int, parameters ...string) (*sql.DB, er
 type sqliteBackend struct{ path string }
 
 // insertEvents reuses one prepared statement: there is no round trip to save.
-func (b *sqliteBackend) insertEvents(ctx context.Context, tx *sql.Tx, rows []eventRows) error {
+func (b *sqliteBackend) insertEvents(ctx context.Context, tx *sql.Tx, rows []eventRows) (written []string, err error) {
 	insert, err := tx.PrepareContext(ctx, "INSERT INTO events ("+eventColumnNames+") VALUES ("+
 		strings.TrimSuffix(strings.Repeat("?,", len(eventColumns)), ",")+") ON CONFLICT DO NOTHING")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = insert.Close() }()
 	for _, row := range rows {
 		result, err := insert.ExecContext(ctx, row.event...)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			if err != nil {
-				return err
+				return nil, err
 			}
 			continue // it is there, and its accounts with it
 		}
+		written = append(written, row.event[0].(string))
 		for _, account := range row.accounts {
 			if _, err := tx.ExecContext(ctx, "INSERT INTO event_accounts ("+accountColumnNames+") VALUES (?, ?, ?, ?)", account...); err != nil {
-				return err
+				return nil, err
 			}
+		}
+	}
+	return written, nil
+}
+
+// insertRows reuses one prepared statement, as insertEvents does.
+func (b *sqliteBackend) insertRows(ctx context.Context, tx *sql.Tx, into table, rows [][]any) error {
+	insert, err := tx.PrepareContext(ctx, into.insertInto()+"VALUES ("+strings.TrimSuffix(strings.Repeat("?,", len(into.columns)), ",")+") "+into.conflict)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = insert.Close() }()
+	for _, row := range rows {
+		if _, err := insert.ExecContext(ctx, row...); err != nil {
+			return err
 		}
 	}
 	return nil

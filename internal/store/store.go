@@ -54,9 +54,11 @@ type Store struct {
 
 // backend is what has no SQL in common.
 type backend interface {
-	// insertEvents writes events that are not there yet, with their accounts. No
-	// two rows have the same id.
-	insertEvents(ctx context.Context, tx *sql.Tx, rows []eventRows) error
+	// insertEvents writes events that are not there yet, with their accounts, and
+	// returns the ids of those. No two rows have the same id.
+	insertEvents(ctx context.Context, tx *sql.Tx, rows []eventRows) (written []string, err error)
+	// insertRows writes rows, none of which is in the way of another one.
+	insertRows(ctx context.Context, tx *sql.Tx, into table, rows [][]any) error
 	// listen calls wake after other processes' commits until ctx ends.
 	listen(ctx context.Context, wake func())
 	// lockSingleProcessor holds a lock until the returned function is called.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
@@ -22,7 +23,6 @@ func (s *Store) TopKeys(ctx context.Context, f KeyFilter, start, end time.Time) 
 	if err != nil {
 		return nil, err
 	}
-	spent, args := s.spentByKey(start, end)
 	where := s.keyConditions(f)
 	order := " ORDER BY spent DESC, created_revision DESC"
 	if f.Ascending {
@@ -31,13 +31,14 @@ func (s *Store) TopKeys(ctx context.Context, f KeyFilter, start, end time.Time) 
 	var top []KeySpend
 	err = s.view(ctx, "read top keys", func(ctx context.Context, q querier) error {
 		rows, err := q.query(ctx, "SELECT "+s.keySelection()+", CAST(COALESCE(spent_cost, 0) AS BIGINT) AS spent "+
-			"FROM keys LEFT JOIN ("+spent+") AS spending ON spent_key = id"+where.where()+order+page, append(args, where.args...)...)
+			"FROM keys LEFT JOIN ("+spentByKey(start, end)+") AS spending ON spent_key = id"+where.where()+order+page, where.args...)
 		if err != nil {
 			return err
 		}
 		top, err = collect(rows, func(row scanner) (KeySpend, error) {
 			one := KeySpend{Key: &gateway.Key{}}
-			return one, row.Scan(append(keyTargets(one.Key), &one.Cost)...)
+			err := row.Scan(append(keyTargets(one.Key), &one.Cost)...)
+			return one, err
 		})
 		return err
 	})
@@ -46,8 +47,15 @@ func (s *Store) TopKeys(ctx context.Context, f KeyFilter, start, end time.Time) 
 
 // spentByKey is a query for spent_key and spent_cost of every key with events in
 // [start, end).
-func (s *Store) spentByKey(start, end time.Time) (query string, args []any) {
-	where := conditions{dialect: s.dialect}
-	where.during(start, end)
-	return "SELECT key_id AS spent_key, SUM(cost) AS spent_cost FROM events" + where.where() + " GROUP BY key_id", where.args
+func spentByKey(start, end time.Time) string {
+	f := ReportFilter{Start: start, End: end}
+	hours, rest := f.split(hourMicros, end.UnixMicro()-start.UnixMicro())
+	parts := []string{"SELECT key_id, cost FROM events WHERE 1 = 0"}
+	if hours != "" {
+		parts = append(parts, "SELECT key_id, cost FROM event_hours JOIN event_series ON event_series.id = series WHERE "+hours)
+	}
+	if rest != "" {
+		parts = append(parts, "SELECT key_id, cost FROM events WHERE "+rest)
+	}
+	return "SELECT key_id AS spent_key, SUM(cost) AS spent_cost FROM (" + strings.Join(parts, " UNION ALL ") + ") AS parts GROUP BY key_id"
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/store"
@@ -215,6 +216,100 @@ func reportOracle(t *testing.T, s *store.Store) {
 	events := reportEvents(r, 3000)
 	must(t, s.WriteEvents(t.Context(), events))
 	compareReports(t, s, r, events, 120)
+}
+
+// CheckReports writes random events, does what change does to the store, and then
+// holds its reports against the events that it has.
+func CheckReports(t *testing.T, s *store.Store, change func()) {
+	r := rand.New(rand.NewPCG(5, 6))
+	events := reportEvents(r, 1000)
+	must(t, s.WriteEvents(t.Context(), events))
+	change()
+	compareReports(t, s, r, events, 30)
+}
+
+// stored are the events that the store has now.
+func stored(t *testing.T, s *store.Store) []*gateway.Event {
+	t.Helper()
+	events, _, err := s.Events(t.Context(), store.EventFilter{})
+	must(t, err)
+	return events
+}
+
+// reportOperations does at random what happens to events: written, written again
+// with the same id, charged later, priced again.
+func reportOperations(t *testing.T, s *store.Store) {
+	r := rand.New(rand.NewPCG(7, 8))
+	events := reportEvents(r, 1500)
+	for i, e := range events {
+		if i%10 == 0 {
+			e.PriceStatus, e.Cost, e.Operation, e.Action = gateway.Pending, 0, "batch", ""
+		}
+	}
+	for step := range 120 {
+		switch r.IntN(5) {
+		case 0, 1, 2: // a batch, some of it for the second time and different
+			var batch []*gateway.Event
+			for range r.IntN(60) {
+				e := *events[r.IntN(len(events))]
+				if r.IntN(3) == 0 {
+					e.Latency, e.Status, e.UserID = e.Latency+1000, 200, "later"
+				}
+				batch = append(batch, &e)
+			}
+			must(t, s.WriteEvents(t.Context(), batch))
+		case 3:
+			pending, _, err := s.PendingEvents(t.Context(), store.EventCursor{}, 5)
+			must(t, err)
+			for _, e := range pending {
+				c := *e
+				c.ID, c.Action, c.CorrelationID, c.Operation = fmt.Sprint("charge ", r.IntN(50)), gateway.ActionCharged, e.ID, "chat"
+				c.CreatedAt, c.Cost, c.PriceStatus = e.CreatedAt.Add(time.Duration(r.IntN(5))*time.Hour), gateway.NanoUSD(r.IntN(1e9)), gateway.Priced
+				_, _, err := s.ChargeEvent(t.Context(), store.Charge{EventID: e.ID, Status: gateway.Free, Events: []*gateway.Event{&c}})
+				must(t, err)
+			}
+		case 4:
+			start := midnight.Add(time.Duration(r.IntN(90)) * time.Hour)
+			_, _, _, err := s.RerateEvents(t.Context(), store.Rerate{Start: start, End: start.Add(6 * time.Hour), Limit: 20, Apply: true,
+				Price: func(*gateway.Event) (gateway.NanoUSD, bool) { return gateway.NanoUSD(r.IntN(1e9)), r.IntN(2) == 0 }})
+			must(t, err)
+		}
+		if step%40 == 39 {
+			compareReports(t, s, r, stored(t, s), 15)
+		}
+	}
+	kinds := map[bool]int{}
+	for _, e := range stored(t, s) {
+		kinds[e.Operation == store.OperationCorrection && e.Cost != 0]++
+	}
+	if kinds[true] < 20 || kinds[false] < 500 {
+		t.Errorf("the test corrects little: %v", kinds)
+	}
+}
+
+// reportConcurrent writes the same batches from several writers at once,
+// forwards and backwards.
+func reportConcurrent(t *testing.T, s *store.Store) {
+	r := rand.New(rand.NewPCG(9, 10))
+	events := reportEvents(r, 800)
+	var group errgroup.Group
+	for range 4 {
+		order := r.Perm(len(events))
+		group.Go(func() error {
+			for batch := range slices.Chunk(order, 100) {
+				var list []*gateway.Event
+				for _, i := range batch {
+					list = append(list, events[i])
+				}
+				if err := s.WriteEvents(t.Context(), list); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	must(t, group.Wait())
+	compareReports(t, s, r, events, 20)
 }
 
 func reportRefused(t *testing.T, s *store.Store) {

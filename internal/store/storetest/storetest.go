@@ -72,6 +72,8 @@ func Run(t *testing.T, newStore func(t testing.TB) *store.Store) {
 		{"events are filtered, ordered, paged and counted", eventFilters},
 		{"spend is the sum over a half-open range", spend},
 		{"a report is what its events add up to", reportOracle},
+		{"a report is right after writes, repeats, charges and corrections", reportOperations},
+		{"a report is right after concurrent writes of the same events", reportConcurrent},
 		{"a report that cannot be is refused", reportRefused},
 		{"top keys are those that spent most in a range", topKeys},
 		{"ids that clients gave are read once each, page by page", seenIDs},
