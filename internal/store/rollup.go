@@ -151,7 +151,10 @@ func (s *Store) rollUp(ctx context.Context, tx *sql.Tx, events []*gateway.Event,
 // rollUpAll adds all events that there are. It is a step of the schema: sums of
 // what the databases cannot hash alike cannot be made in SQL.
 func (s *Store) rollUpAll(ctx context.Context, tx *sql.Tx) error {
-	const page = 20_000
+	return s.rollUpPages(ctx, tx, 20_000)
+}
+
+func (s *Store) rollUpPages(ctx context.Context, tx *sql.Tx, page int) error {
 	q := querier{tx, s.dialect}
 	for after := ""; ; {
 		rows, err := q.query(ctx, "SELECT id, created_at, key_id, tags, request_model, response_model, operation, action, status, refused_count, cost, latency, input_tokens, output_tokens"+

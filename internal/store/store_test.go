@@ -15,7 +15,7 @@ func TestEventsFromBeforeTheRollupsAreInReports(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
 			storetest.CheckReports(t, s, func() {
-				if err := s.RollUpAgain(t.Context()); err != nil {
+				if err := s.RollUpAgain(t.Context(), 100); err != nil {
 					t.Fatal(err)
 				}
 			})

@@ -1,11 +1,12 @@
 package storetest
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
@@ -18,7 +19,7 @@ func eventRoundTrip(t *testing.T, s *store.Store) {
 	must(t, s.WriteEvents(t.Context(), want))
 	got, _, err := s.Events(t.Context(), store.EventFilter{})
 	must(t, err)
-	if diff := cmp.Diff(want, got, same); diff != "" {
+	if diff := gocmp.Diff(want, got, same); diff != "" {
 		t.Errorf("events differ (-want +got):\n%s", diff)
 	}
 	if got[1].Request != nil || got[1].Response != nil {
@@ -129,6 +130,57 @@ func eventFilters(t *testing.T, s *store.Store) {
 	}
 	_, _, err := s.Events(t.Context(), store.EventFilter{CostOrder: "cost; DROP TABLE events"})
 	wantKind(t, err, gateway.Invalid)
+}
+
+// eventPaging goes through the events by the place of the last one seen, in every
+// order, and with equal times and costs.
+func eventPaging(t *testing.T, s *store.Store) {
+	var events []*gateway.Event
+	for i := range 23 {
+		events = append(events, &gateway.Event{ID: eventID(i * 7 % 23), CreatedAt: at(i / 3), Cost: gateway.NanoUSD(i % 4), KeyID: "k",
+			Request: []byte("12345"), Response: []byte("67890")})
+	}
+	must(t, s.WriteEvents(t.Context(), events))
+	for _, c := range []store.EventFilter{
+		{}, {DateOrder: "asc"}, {CostOrder: "asc"}, {CostOrder: "desc"}, {CostOrder: "asc", DateOrder: "asc"}, {CostOrder: "desc", DateOrder: "asc"},
+	} {
+		want := slices.SortedFunc(slices.Values(events), func(a, b *gateway.Event) int {
+			byCost, byDate := cmp.Compare(a.Cost, b.Cost), cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+			if c.CostOrder == "desc" {
+				byCost = -byCost
+			}
+			if c.DateOrder != "asc" {
+				byDate = -byDate
+			}
+			if c.CostOrder == "" {
+				return byDate
+			}
+			return cmp.Or(byCost, byDate)
+		})
+		c.Limit, c.Count = 4, true
+		var got []*gateway.Event
+		for {
+			page, total, err := s.Events(t.Context(), c)
+			must(t, err)
+			if total != 23 {
+				t.Fatalf("total %d, want 23", total)
+			}
+			if got = append(got, page...); len(page) < c.Limit {
+				break
+			}
+			last := page[len(page)-1]
+			c.Behind = &store.EventPlace{Cost: last.Cost, CreatedAt: last.CreatedAt, ID: last.ID}
+		}
+		wantList(t, "pages in order "+c.CostOrder+", "+c.DateOrder, eventIDs(got), eventIDs(want)...)
+	}
+	for _, c := range []struct{ most, want int }{{1, 1}, {10, 2}, {25, 3}, {1000, 23}} {
+		if got, _, err := s.Events(t.Context(), store.EventFilter{MaxBytes: c.most}); err != nil || len(got) != c.want {
+			t.Errorf("with room for %d bytes: %d events (%v), want %d", c.most, len(got), err, c.want)
+		}
+	}
+	if got, _, err := s.Events(t.Context(), store.EventFilter{Bodiless: true, MaxBytes: 1}); err != nil || len(got) != 23 || got[0].Request != nil || got[0].Response != nil {
+		t.Errorf("without bodies: %d events (%v), want 23", len(got), err)
+	}
 }
 
 func spend(t *testing.T, s *store.Store) {

@@ -70,6 +70,7 @@ func Run(t *testing.T, newStore func(t testing.TB) *store.Store) {
 		{"concurrent batches with the same events are written once", eventOverlap},
 		{"an event with text that no database takes is written", eventText},
 		{"events are filtered, ordered, paged and counted", eventFilters},
+		{"events are read page by page behind the last one, in every order", eventPaging},
 		{"spend is the sum over a half-open range", spend},
 		{"a report is what its events add up to", reportOracle},
 		{"a report is right after writes, repeats, charges and corrections", reportOperations},
