@@ -21,26 +21,34 @@ type eventQuery struct {
 	Offset   optional[int64]  `json:"offset,omitzero" minimum:"0" maximum:"1000000000" doc:"Events to skip."`
 }
 
+// EventChoice says which events, and in which order. The name is exported, so
+// that schemas show its members where it is embedded.
+type EventChoice struct {
+	UserIDs   optional[[]string] `json:"userIds,omitzero" maxItems:"1000" doc:"Only events of these end users."`
+	CustomIDs optional[[]string] `json:"customIds,omitzero" maxItems:"1000" doc:"Only events with these custom ids."`
+	KeyIDs    optional[[]string] `json:"keyIds,omitzero" maxItems:"1000" doc:"Only events of these keys."`
+	Tags      optional[[]string] `json:"tags,omitzero" maxItems:"100" doc:"Only events whose key carried all of these tags."`
+	PolicyIDs optional[[]string] `json:"policyIds,omitzero" maxItems:"1000" doc:"Only events of these policies."`
+	Actions   optional[[]string] `json:"actions,omitzero" maxItems:"7" enum:"allowed,warned,redacted,blocked,cached,retried,charged" doc:"Only events of these actions: what a policy did, cached for an answer that the route had kept, retried for an attempt of a route that failed but was billed, or charged for what an earlier request has cost at last."`
+	Start     int64              `json:"start" minimum:"0" maximum:"253402300799" doc:"From this Unix second on."`
+	End       int64              `json:"end" minimum:"0" maximum:"253402300799" doc:"Before this Unix second."`
+	CostOrder optional[string]   `json:"costOrder,omitzero" enum:"asc,desc" doc:"Order by cost."`
+	DateOrder optional[string]   `json:"dateOrder,omitzero" enum:"asc,desc" doc:"Order by time; absent: desc, or after costOrder."`
+}
+
 // eventSearch is the second version; GET has it as query parameters, POST as a body.
 type eventSearch struct {
-	UserIDs     optional[[]string] `json:"userIds,omitzero" maxItems:"1000" doc:"Only events of these end users."`
-	CustomIDs   optional[[]string] `json:"customIds,omitzero" maxItems:"1000" doc:"Only events with these custom ids."`
-	KeyIDs      optional[[]string] `json:"keyIds,omitzero" maxItems:"1000" doc:"Only events of these keys."`
-	Tags        optional[[]string] `json:"tags,omitzero" maxItems:"100" doc:"Only events whose key carried all of these tags."`
-	PolicyIDs   optional[[]string] `json:"policyIds,omitzero" maxItems:"1000" doc:"Only events of these policies."`
-	Actions     optional[[]string] `json:"actions,omitzero" maxItems:"7" enum:"allowed,warned,redacted,blocked,cached,retried,charged" doc:"Only events of these actions: what a policy did, cached for an answer that the route had kept, retried for an attempt of a route that failed but was billed, or charged for what an earlier request has cost at last."`
-	Start       int64              `json:"start" minimum:"0" maximum:"253402300799" doc:"From this Unix second on."`
-	End         int64              `json:"end" minimum:"0" maximum:"253402300799" doc:"Before this Unix second."`
-	Limit       optional[int64]    `json:"limit,omitzero" minimum:"0" maximum:"1000" doc:"Most events in the answer; 0 or absent: 1000."`
-	Offset      optional[int64]    `json:"offset,omitzero" minimum:"0" maximum:"1000000000" doc:"Events to skip."`
-	CostOrder   optional[string]   `json:"costOrder,omitzero" enum:"asc,desc" doc:"Order by cost."`
-	DateOrder   optional[string]   `json:"dateOrder,omitzero" enum:"asc,desc" doc:"Order by time; absent: desc, or after costOrder."`
-	ReturnCount optional[bool]     `json:"returnCount,omitzero" doc:"Also count the events without limit and offset."`
+	EventChoice
+	Limit       optional[int64]  `json:"limit,omitzero" minimum:"0" maximum:"1000" doc:"Most events in the answer; 0 or absent: 1000."`
+	Offset      optional[int64]  `json:"offset,omitzero" minimum:"0" maximum:"1000000000" doc:"Events to skip."`
+	ReturnCount optional[bool]   `json:"returnCount,omitzero" doc:"Also count the events without limit and offset."`
+	Cursor      optional[string] `json:"cursor,omitzero" maxLength:"512" doc:"The nextCursor of the page before, with the same filters and orders. It takes the place of offset."`
 }
 
 type eventPage struct {
 	Events []eventAnswer `json:"events"`
 	Count  *int          `json:"count,omitempty" doc:"How many there are; only with returnCount."`
+	Next   string        `json:"nextCursor,omitempty" doc:"Where the next page begins; absent: this is the last one."`
 }
 
 // eventAnswer is an event as the API shows it.
@@ -116,14 +124,15 @@ func newEventUnits(u gateway.Usage) *eventUnits {
 func (a *api) eventRoutes() []route {
 	const group = "events"
 	page := reflect.TypeFor[eventPage]()
-	return []route{
+	return append([]route{
 		{method: http.MethodGet, path: "/api/events", id: "listEvents", summary: "List events, newest first", group: group,
 			query: reflect.TypeFor[eventQuery](), answer: reflect.TypeFor[[]eventAnswer](), handle: a.listEvents},
 		{method: http.MethodGet, path: "/api/v2/events", id: "searchEvents", summary: "Search events page by page", group: group,
 			query: reflect.TypeFor[eventSearch](), answer: page, handle: a.searchEventsByQuery},
 		{method: http.MethodPost, path: "/api/v2/events", id: "postSearchEvents", summary: "Search events page by page (same as GET)", group: group,
-			body: reflect.TypeFor[eventSearch](), answer: page, handle: a.searchEventsByBody},
-	}
+			body: reflect.TypeFor[eventSearch](), answer: page, handle: a.searchEventsByBody,
+			example: `{"start":1764547200,"end":1767139200,"actions":["blocked"],"costOrder":"desc","limit":100,"returnCount":true}`},
+	}, a.exportRoutes()...)
 }
 
 func (a *api) listEvents(ctx context.Context, c *call) (any, error) {
@@ -144,7 +153,7 @@ func (a *api) listEvents(ctx context.Context, c *call) (any, error) {
 	if err := badQuery.faulty(faults); err != nil {
 		return nil, err
 	}
-	f := store.EventFilter{KeyIDs: distinct(in.KeyIDs), CustomIDs: distinct([]string{in.CustomID.Value}), Tags: c.who.scoped(nil),
+	f := store.EventFilter{KeyIDs: knownIDs(in.KeyIDs), CustomIDs: distinct([]string{in.CustomID.Value}), Tags: c.who.scoped(nil),
 		Limit: pageSize(in.Limit.Value), Offset: int(in.Offset.Value)}
 	if in.Start.Set {
 		f.Start = unixTime(in.Start.Value)
@@ -152,7 +161,7 @@ func (a *api) listEvents(ctx context.Context, c *call) (any, error) {
 	if in.End.Set {
 		f.End = unixTime(in.End.Value)
 	}
-	answers, _, err := a.events(ctx, f)
+	answers, _, _, err := a.eventPage(ctx, f, f.Limit)
 	return answers, err
 }
 
@@ -163,10 +172,11 @@ func (a *api) searchEventsByQuery(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.Start > in.End {
-		return nil, badQuery.faulty([]fault{{Parameter: "start", Detail: startAfterEnd}})
+	f, faults := in.page(c)
+	if err := badQuery.faulty(faults); err != nil {
+		return nil, asParameters(err)
 	}
-	return a.searchEvents(ctx, c, in)
+	return a.searchEvents(ctx, in, f)
 }
 
 func (a *api) searchEventsByBody(ctx context.Context, c *call) (any, error) {
@@ -174,45 +184,76 @@ func (a *api) searchEventsByBody(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.Start > in.End {
-		return nil, badInput.faulty([]fault{{Pointer: "/start", Detail: startAfterEnd}})
+	f, faults := in.page(c)
+	if err := badInput.faulty(faults); err != nil {
+		return nil, err
 	}
-	return a.searchEvents(ctx, c, in)
+	return a.searchEvents(ctx, in, f)
 }
 
-func (a *api) searchEvents(ctx context.Context, c *call, in eventSearch) (any, error) {
-	answers, total, err := a.events(ctx, store.EventFilter{
-		KeyIDs: distinct(in.KeyIDs.Value), UserIDs: distinct(in.UserIDs.Value), CustomIDs: distinct(in.CustomIDs.Value),
-		PolicyIDs: distinct(in.PolicyIDs.Value), Actions: distinct(in.Actions.Value), Tags: c.who.scoped(in.Tags.Value),
-		Start: unixTime(in.Start), End: unixTime(in.End),
-		Limit: pageSize(in.Limit.Value), Offset: int(in.Offset.Value),
-		CostOrder: in.CostOrder.Value, DateOrder: in.DateOrder.Value, Count: in.ReturnCount.Value,
-	})
+// page is the choice with the place of the page that is asked for.
+func (in *eventSearch) page(c *call) (store.EventFilter, []fault) {
+	f, faults := in.filter(c)
+	f.Offset, f.Count = int(in.Offset.Value), in.ReturnCount.Value
+	if in.Cursor.Value == "" {
+		return f, faults
+	}
+	var err error
+	if f.Behind, err = readEventCursor(in.Cursor.Value, f); err != nil {
+		faults = append(faults, fault{Pointer: "/cursor", Detail: err.Error()})
+	}
+	if in.Offset.Value > 0 {
+		faults = append(faults, fault{Pointer: "/offset", Detail: "cannot be together with cursor"})
+	}
+	return f, faults
+}
+
+func (a *api) searchEvents(ctx context.Context, in eventSearch, f store.EventFilter) (any, error) {
+	size := pageSize(in.Limit.Value)
+	f.Limit = size + 1 // one more tells whether there is a next page
+	answers, last, total, err := a.eventPage(ctx, f, size)
 	if err != nil {
 		return nil, err
 	}
 	page := eventPage{Events: answers}
+	if last != nil {
+		page.Next = eventCursor(last, f)
+	}
 	if in.ReturnCount.Value {
 		page.Count = &total
 	}
 	return page, nil
 }
 
-// events runs a search whose KeyIDs may be no ids at all.
-func (a *api) events(ctx context.Context, f store.EventFilter) ([]eventAnswer, int, error) {
-	answers := []eventAnswer{}
-	var none bool
-	if f.KeyIDs, none = canonicalIDs(f.KeyIDs); none {
-		return answers, 0, nil
+// filter is the choice within what the caller may see.
+func (in *EventChoice) filter(c *call) (store.EventFilter, []fault) {
+	var faults []fault
+	if in.Start > in.End {
+		faults = append(faults, fault{Pointer: "/start", Detail: startAfterEnd})
 	}
+	return store.EventFilter{
+		KeyIDs: knownIDs(in.KeyIDs.Value), UserIDs: distinct(in.UserIDs.Value), CustomIDs: distinct(in.CustomIDs.Value),
+		PolicyIDs: distinct(in.PolicyIDs.Value), Actions: distinct(in.Actions.Value), Tags: c.who.scoped(in.Tags.Value),
+		Start: unixTime(in.Start), End: unixTime(in.End), CostOrder: in.CostOrder.Value, DateOrder: in.DateOrder.Value,
+	}, faults
+}
+
+// eventPage reads at most size events. last is the last of them when there are
+// more.
+func (a *api) eventPage(ctx context.Context, f store.EventFilter, size int) (answers []eventAnswer, last *gateway.Event, total int, err error) {
 	list, total, err := a.Store.Events(ctx, f)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
+	if len(list) > size {
+		list = list[:size]
+		last = list[size-1]
+	}
+	answers = make([]eventAnswer, 0, len(list))
 	for _, e := range list {
 		answers = append(answers, newEventAnswer(e))
 	}
-	return answers, total, nil
+	return answers, last, total, nil
 }
 
 func unixTime(seconds int64) time.Time {

@@ -174,7 +174,8 @@ func (f *fixture) do(method, path, body string, edit ...func(*http.Request)) ans
 		f.t.Fatal(err)
 	}
 	a := answer{status: resp.StatusCode, header: resp.Header, text: string(raw)}
-	if strings.Contains(resp.Header.Get("Content-Type"), "json") {
+	a.body = a.text
+	if strings.HasSuffix(resp.Header.Get("Content-Type"), "/json") || strings.HasSuffix(resp.Header.Get("Content-Type"), "+json") {
 		if err := json.Unmarshal(raw, &a.body); err != nil {
 			f.t.Fatalf("%s %s: answer %q: %v", method, path, raw, err)
 		}

@@ -89,8 +89,19 @@ func (a *api) success(rt route) *huma.Response {
 	if rt.writes() {
 		headers[unacknowledgedHeader] = &huma.Param{Schema: text, Description: "Who had not put the change in force when this was answered."}
 	}
-	return &huma.Response{Description: "Done", Headers: headers,
-		Content: map[string]*huma.MediaType{"application/json": {Schema: a.registry.Schema(rt.answer, true, "")}}}
+	content := map[string]*huma.MediaType{}
+	for _, media := range rt.media() {
+		content[media] = &huma.MediaType{Schema: a.registry.Schema(rt.answer, true, "")}
+	}
+	return &huma.Response{Description: "Done", Headers: headers, Content: content}
+}
+
+// media are the content types of the answer.
+func (rt route) media() []string {
+	if len(rt.produces) > 0 {
+		return rt.produces
+	}
+	return []string{"application/json"}
 }
 
 func (rt route) writes() bool { return rt.access == writing || rt.access == writingWhole }
@@ -113,8 +124,11 @@ func (rt route) failures() []int {
 func (a *api) queryParams(t reflect.Type) []*huma.Param {
 	schema := resolved(a.queries, t)
 	var params []*huma.Param
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	for _, field := range reflect.VisibleFields(t) {
+		if field.Anonymous {
+			continue
+		}
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		property := *schema.Properties[name]
 		property.Nullable = false
 		description := property.Description

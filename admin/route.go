@@ -46,9 +46,10 @@ type route struct {
 	example      string // of a body, in JSON
 	query        reflect.Type
 	answer       reflect.Type
-	conditional  bool  // honours If-Match
-	tagged       bool  // the answer has an ETag
-	statuses     []int // of failures, beyond those that every route has
+	produces     []string // media types of the answer; none: JSON
+	conditional  bool     // honours If-Match
+	tagged       bool     // the answer has an ETag
+	statuses     []int    // of failures, beyond those that every route has
 	handle       func(ctx context.Context, c *call) (any, error)
 }
 
@@ -71,6 +72,10 @@ func (a *api) serve(rt route) http.HandlerFunc {
 			a.fail(w, r, err)
 			return
 		}
+		if write, ok := answer.(stream); ok {
+			a.stream(w, r, write)
+			return
+		}
 		body, ok := answer.([]byte)
 		if !ok {
 			if body, err = json.Marshal(answer); err != nil {
@@ -84,6 +89,22 @@ func (a *api) serve(rt route) http.HandlerFunc {
 		}
 		w.WriteHeader(http.StatusOK)
 		_, _ = w.Write(body)
+	}
+}
+
+// stream is an answer that is written bit by bit, and that the handler has set
+// the content type of.
+type stream func(w io.Writer) error
+
+// stream sends an answer. When it breaks off the connection is cut, because the
+// status is already out and an answer that just ends would look whole.
+func (a *api) stream(w http.ResponseWriter, r *http.Request, write stream) {
+	w.WriteHeader(http.StatusOK)
+	if err := write(w); err != nil {
+		if r.Context().Err() == nil {
+			a.Logger.Error("admin answer broke off", "method", r.Method, "route", r.Pattern, "error", err)
+		}
+		panic(http.ErrAbortHandler)
 	}
 }
 
