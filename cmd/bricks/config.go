@@ -50,7 +50,7 @@ type config struct {
 	UpdateInterval time.Duration `env:"IN_MEMORY_DB_UPDATE_INTERVAL"`
 	StaleMaxAge    time.Duration `env:"STALE_CONFIG_MAX_AGE"`
 	ChargeInterval time.Duration `env:"PENDING_CHARGE_INTERVAL"`
-	EventConsumers int           `env:"NUMBER_OF_EVENT_MESSAGE_CONSUMERS"` // accepted; the spool has one ordered consumer
+	EventConsumers int           `env:"NUMBER_OF_EVENT_MESSAGE_CONSUMERS"` // batches that go to the store at once
 	StatsProvider  string        `env:"STATS_PROVIDER"`
 
 	OpenAIKey gateway.Secret `env:"OPENAI_API_KEY"`

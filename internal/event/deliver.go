@@ -103,61 +103,92 @@ func (s *Spool) deliver(ctx context.Context, sink Sink) error {
 		}
 	}
 	for {
-		batch := s.nextBatch()
-		if len(batch) == 0 {
+		batches := s.nextBatches()
+		if len(batches) == 0 {
 			return nil
 		}
-		if err := s.deliverBatch(ctx, sink, batch); err != nil {
+		if err := s.deliverBatches(ctx, sink, batches); err != nil {
 			return err
 		}
 	}
 }
 
-// nextBatch is the beginning of the queue. Only the delivery loop takes from it.
-func (s *Spool) nextBatch() []queued {
+// nextBatches are the beginning of the queue, a batch for each consumer. Only the
+// delivery loop takes from it.
+func (s *Spool) nextBatches() (batches [][]queued) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n, size := 0, int64(0)
-	for n < min(len(s.waiting), batchCount) && (n == 0 || size+s.waiting[n].length <= batchBytes) {
-		size += s.waiting[n].length
-		n++
+	for rest := s.waiting; len(rest) > 0 && len(batches) < max(1, s.o.Consumers); {
+		n, size := 0, int64(0)
+		for n < min(len(rest), batchCount) && (n == 0 || size+rest[n].length <= batchBytes) {
+			size += rest[n].length
+			n++
+		}
+		batches, rest = append(batches, rest[:n]), rest[n:]
 	}
-	return s.waiting[:n]
+	return batches
 }
 
-func (s *Spool) deliverBatch(ctx context.Context, sink Sink, batch []queued) error {
-	events := make([]*gateway.Event, 0, len(batch))
-	unreadable := map[int]bool{}
+// deliverBatches hands the batches over at the same time, and takes note of them
+// in their order. One behind a failure may come again though the sink has it.
+func (s *Spool) deliverBatches(ctx context.Context, sink Sink, batches [][]queued) error {
+	outcomes := make([]outcome, len(batches))
+	var wg sync.WaitGroup
+	for i, batch := range batches {
+		wg.Go(func() { outcomes[i] = s.try(ctx, sink, batch) })
+	}
+	wg.Wait()
+	for i, batch := range batches {
+		if err := s.settle(ctx, sink, batch, outcomes[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outcome is how handing over a batch went.
+type outcome struct {
+	events     []*gateway.Event // without the unreadable
+	unreadable map[int]bool
+	err        error
+}
+
+func (s *Spool) try(ctx context.Context, sink Sink, batch []queued) outcome {
+	o := outcome{events: make([]*gateway.Event, 0, len(batch)), unreadable: map[int]bool{}}
 	for i, q := range batch {
 		e := q.event
 		if e == nil {
 			var err error
 			if e, err = readBack(q); err != nil {
 				s.o.Logger.Error("event lost, its segment is kept", slog.String("path", q.in.path), slog.Any("error", err))
-				unreadable[i] = true
+				o.unreadable[i] = true
 				continue
 			}
 		}
-		events = append(events, e)
+		o.events = append(o.events, e)
 	}
-	err := write(ctx, sink, events)
+	o.err = write(ctx, sink, o.events)
+	return o
+}
+
+func (s *Spool) settle(ctx context.Context, sink Sink, batch []queued, o outcome) error {
 	switch {
-	case refusedForGood(err) && len(batch) > 1:
+	case refusedForGood(o.err) && len(batch) > 1:
 		// One of them, or a few: the others must not wait for it.
 		for i := range batch {
-			if err := s.deliverBatch(ctx, sink, batch[i:i+1]); err != nil {
+			if err := s.deliverBatches(ctx, sink, [][]queued{batch[i : i+1]}); err != nil {
 				return err
 			}
 		}
 		return nil
-	case refusedForGood(err):
-		if err := s.setAside(events[0], err); err != nil {
+	case refusedForGood(o.err):
+		if err := s.setAside(o.events[0], o.err); err != nil {
 			return err
 		}
-	case err != nil:
-		return err
+	case o.err != nil:
+		return o.err
 	}
-	s.delivered(len(batch), unreadable)
+	s.delivered(len(batch), o.unreadable)
 	return nil
 }
 

@@ -20,6 +20,8 @@ type Options struct {
 	SegmentSize int64
 	// MaxSize is the size of all files from which on Intent refuses; 2 GiB if 0.
 	MaxSize int64
+	// Consumers is how many batches are handed to the sink at the same time; 1 if 0.
+	Consumers int
 	// Recovered is called by Open with every final that an earlier process left,
 	// interrupted ones included. It must not keep the event.
 	Recovered func(*gateway.Event)
