@@ -154,20 +154,25 @@ func (s *Store) insertEvents(ctx context.Context, tx *sql.Tx, events []*gateway.
 }
 
 // Spend sums the cost of the account's events in [start, end); a zero time is
-// open.
+// open. Of events that were deleted it counts whole hours: those that begin in
+// the range.
 func (s *Store) Spend(ctx context.Context, account gateway.AccountID, start, end time.Time) (gateway.NanoUSD, error) {
-	where := conditions{dialect: s.dialect}
+	left, gone := conditions{dialect: s.dialect}, conditions{dialect: s.dialect}
 	from := "event_accounts"
 	if keyID, ok := strings.CutPrefix(string(account), string(gateway.KeyAccount(""))); ok {
 		from = "events" // every event has exactly one key
-		where.add("key_id = ?", text(keyID))
+		left.add("key_id = ?", text(keyID))
 	} else {
-		where.add("account = ?", text(string(account)))
+		left.add("account = ?", text(string(account)))
 	}
-	where.during(start, end)
+	gone.add("account = ?", text(string(account)))
+	left.during("created_at", start, end)
+	gone.during("hour", start, end)
 	var sum gateway.NanoUSD
 	err := s.view(ctx, "sum spend", func(ctx context.Context, q querier) error {
-		return q.queryRow(ctx, "SELECT CAST(COALESCE(SUM(cost), 0) AS BIGINT) FROM "+from+where.where(), where.args...).Scan(&sum)
+		// One statement: between two, events could go from one to the other.
+		return q.queryRow(ctx, "SELECT CAST((SELECT COALESCE(SUM(cost), 0) FROM "+from+left.where()+") + "+
+			"(SELECT COALESCE(SUM(cost), 0) FROM event_spend"+gone.where()+") AS BIGINT)", append(left.args, gone.args...)...).Scan(&sum)
 	})
 	return sum, err
 }
@@ -180,12 +185,12 @@ func (c *conditions) after(place EventCursor) {
 	}
 }
 
-// during asks for events in [start, end); a zero time is open.
-func (c *conditions) during(start, end time.Time) {
+// during asks for the time in column to be in [start, end); a zero time is open.
+func (c *conditions) during(column string, start, end time.Time) {
 	if !start.IsZero() {
-		c.add("created_at >= ?", start.UnixMicro())
+		c.add(column+" >= ?", start.UnixMicro())
 	}
 	if !end.IsZero() {
-		c.add("created_at < ?", end.UnixMicro())
+		c.add(column+" < ?", end.UnixMicro())
 	}
 }

@@ -52,7 +52,7 @@ func (s *Store) Events(ctx context.Context, f EventFilter) (events []*gateway.Ev
 	where.among("policy_id", f.PolicyIDs)
 	where.among("action", f.Actions)
 	where.containing("tags", f.Tags)
-	where.during(f.Start, f.End)
+	where.during("created_at", f.Start, f.End)
 	order, err := f.order()
 	if err != nil {
 		return nil, 0, err

@@ -45,6 +45,8 @@ type ReportFilter struct {
 	// the custom ids the percentiles are exact; beyond them they are off by at most
 	// 3.2 %. 0: 100,000.
 	ExactRequests int64
+
+	horizon int64 // see Store.horizon
 }
 
 // Sums are what events add up to. A request is an event, or as many as a refusal
@@ -110,13 +112,17 @@ func asSums(expressions ...string) string {
 }
 
 // Report sums events. It reads in several statements, so that events written
-// meanwhile may be in a part of it.
+// meanwhile may be in a part of it. Of days whose events were deleted it knows
+// whole hours, and of their latencies the whole day; users and custom ids are gone.
 func (s *Store) Report(ctx context.Context, f ReportFilter) (*Report, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
 	var report *Report
-	err := s.view(ctx, "report events", func(ctx context.Context, q querier) error {
+	err := s.view(ctx, "report events", func(ctx context.Context, q querier) (err error) {
+		if f.horizon, err = s.horizon(ctx, q); err != nil {
+			return err
+		}
 		points := map[pointKey]*Sums{}
 		if err := s.sumEvents(ctx, q, f, points); err != nil {
 			return err

@@ -41,6 +41,9 @@ func (s *Store) fewRequests(ctx context.Context, q querier, f ReportFilter, meas
 	if limit == 0 {
 		limit = exactRequests
 	}
+	if f.fromRollups() && f.Start.UnixMicro() < f.horizon {
+		return false, nil
+	}
 	if measured > limit || !f.fromRollups() || len(f.Models) == 0 && len(f.Tags) == 0 {
 		return measured <= limit, nil
 	}
@@ -56,7 +59,7 @@ func (s *Store) fewRequests(ctx context.Context, q querier, f ReportFilter, meas
 // exactPercentiles reads the two events whose latencies they are.
 func (s *Store) exactPercentiles(ctx context.Context, q querier, f ReportFilter, r *Report) error {
 	where := f.where(s.dialect)
-	where.during(f.Start, f.End)
+	where.during("created_at", f.Start, f.End)
 	where.add(isMeasured)
 	// The smallest rank that is not below the percentage, in integers.
 	rank := func(percent int) string { return fmt.Sprintf("(total * %d + 99) / 100", percent) }

@@ -15,32 +15,32 @@ type span struct{ start, end int64 }
 // split says in SQL which rollups of a period (an hour or a day, beginning at the
 // column of that name) have the sums of a report whose increments are of step,
 // and which events have the rest. Either is empty when it has nothing.
+//
+// Where events may be gone only rollups are left: there a period counts whole,
+// where it begins.
 func (f *ReportFilter) split(period, step int64) (rollups, events string) {
-	start, end := f.Start.UnixMicro(), f.End.UnixMicro()
-	if start >= end {
+	all := span{f.Start.UnixMicro(), f.End.UnixMicro()}
+	switch {
+	case all.empty():
 		return "", ""
+	case !f.fromRollups():
+		return "", between("created_at", all)
 	}
 	column := map[int64]string{hourMicros: "hour", dayMicros: "day"}[period]
-	whole := span{ceil(start, period), floor(end, period)}
-	rest := f.cut(period, step)
-	if !f.fromRollups() || whole.start >= whole.end || step < period || len(rest) > maxSpans {
-		return "", between("created_at", span{start, end})
+	gone, left := span{all.start, min(all.end, f.horizon)}, span{max(all.start, f.horizon), all.end}
+	var conditions []string
+	if !gone.empty() {
+		conditions = append(conditions, between(column, gone))
 	}
-	for _, s := range rest {
-		if s.start <= whole.start && whole.end <= s.end {
-			return "", between("created_at", span{start, end})
-		}
+	whole, cut := span{ceil(left.start, period), floor(left.end, period)}, f.cut(period, step)
+	covers := func(s span) bool { return s.start <= whole.start && whole.end <= s.end }
+	if whole.empty() || step < period || len(cut) > maxSpans || slices.ContainsFunc(cut, covers) {
+		cut = []span{left}
+	} else {
+		conditions = append(conditions, fmt.Sprintf("%s AND (%s - %d) / %d = (%s + %d - %d) / %d",
+			between(column, whole), column, all.start, step, column, period-1, all.start, step))
 	}
-	rollups = fmt.Sprintf("%s AND (%s - %d) / %d = (%s + %d - %d) / %d",
-		between(column, whole), column, start, step, column, period-1, start, step)
-	spans := make([]string, len(rest))
-	for i, s := range rest {
-		spans[i] = between("created_at", s)
-	}
-	if len(spans) > 0 {
-		events = "(" + strings.Join(spans, " OR ") + ")"
-	}
-	return rollups, events
+	return oneOf(conditions), oneOf(betweenAll("created_at", cut))
 }
 
 // fromRollups reports whether rollups tell apart what the report does.
@@ -49,12 +49,12 @@ func (f *ReportFilter) fromRollups() bool {
 }
 
 // cut lists the periods that the range or an increment's end cuts, within the
-// range, in order and joined where they meet.
+// range and behind the horizon, in order and joined where they meet.
 func (f *ReportFilter) cut(period, step int64) []span {
 	start, end := f.Start.UnixMicro(), f.End.UnixMicro()
 	var spans []span
 	add := func(at int64) {
-		if at%period == 0 {
+		if at%period == 0 || at < f.horizon {
 			return
 		}
 		s := span{max(floor(at, period), start), min(ceil(at, period), end)}
@@ -75,6 +75,25 @@ func (f *ReportFilter) cut(period, step int64) []span {
 
 func ceil(n, step int64) int64 { return floor(n+step-1, step) }
 
+func (s span) empty() bool { return s.start >= s.end }
+
 func between(column string, s span) string {
 	return fmt.Sprintf("(%s >= %d AND %s < %d)", column, s.start, column, s.end)
+}
+
+func betweenAll(column string, spans []span) (terms []string) {
+	for _, s := range spans {
+		if !s.empty() {
+			terms = append(terms, between(column, s))
+		}
+	}
+	return terms
+}
+
+// oneOf is the condition that one of terms holds; without any it is empty.
+func oneOf(terms []string) string {
+	if len(terms) == 0 {
+		return ""
+	}
+	return "(" + strings.Join(terms, " OR ") + ")"
 }

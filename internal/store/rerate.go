@@ -82,8 +82,13 @@ func (s *Store) RerateEvents(ctx context.Context, r Rerate) (page []Rerated, cor
 }
 
 func (s *Store) rerate(ctx context.Context, q querier, r Rerate) (page []Rerated, corrections []*gateway.Event, err error) {
+	horizon, err := s.horizon(ctx, q)
+	if err != nil {
+		return nil, nil, err
+	}
 	where := conditions{dialect: s.dialect}
-	where.during(r.Start, r.End)
+	where.during("created_at", r.Start, r.End)
+	where.add("created_at >= ?", horizon) // what is being deleted has no corrections to rely on
 	where.add("price_status <> ?", string(gateway.Free))
 	where.add("price_status <> ?", string(gateway.Pending)) // its cost is to come
 	where.add("operation <> ?", OperationCorrection)

@@ -30,8 +30,12 @@ func (s *Store) TopKeys(ctx context.Context, f KeyFilter, start, end time.Time) 
 	}
 	var top []KeySpend
 	err = s.view(ctx, "read top keys", func(ctx context.Context, q querier) error {
+		horizon, err := s.horizon(ctx, q)
+		if err != nil {
+			return err
+		}
 		rows, err := q.query(ctx, "SELECT "+s.keySelection()+", CAST(COALESCE(spent_cost, 0) AS BIGINT) AS spent "+
-			"FROM keys LEFT JOIN ("+spentByKey(start, end)+") AS spending ON spent_key = id"+where.where()+order+page, where.args...)
+			"FROM keys LEFT JOIN ("+spentByKey(start, end, horizon)+") AS spending ON spent_key = id"+where.where()+order+page, where.args...)
 		if err != nil {
 			return err
 		}
@@ -47,8 +51,8 @@ func (s *Store) TopKeys(ctx context.Context, f KeyFilter, start, end time.Time) 
 
 // spentByKey is a query for spent_key and spent_cost of every key with events in
 // [start, end).
-func spentByKey(start, end time.Time) string {
-	f := ReportFilter{Start: start, End: end}
+func spentByKey(start, end time.Time, horizon int64) string {
+	f := ReportFilter{Start: start, End: end, horizon: horizon}
 	hours, rest := f.split(hourMicros, end.UnixMicro()-start.UnixMicro())
 	parts := []string{"SELECT key_id, cost FROM events WHERE 1 = 0"}
 	if hours != "" {

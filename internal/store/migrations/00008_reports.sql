@@ -36,13 +36,27 @@ CREATE TABLE event_latencies (
     PRIMARY KEY (day, series, bucket)
 );
 
+-- What deleted events cost, by hour: with those that are left the ledger stays
+-- whole. account: as in event_accounts, and the key's own. The row of meta that is
+-- called events_deleted_before says up to when events may be gone.
+CREATE TABLE event_spend (
+    account TEXT   NOT NULL,
+    hour    BIGINT NOT NULL,
+    cost    BIGINT NOT NULL,
+    PRIMARY KEY (account, hour)
+);
+
 -- Each key's users and custom ids.
 CREATE INDEX events_key_user ON events (key_id, user_id) WHERE user_id <> '';
 CREATE INDEX events_key_custom ON events (key_id, custom_id) WHERE custom_id <> '';
+-- Events whose bodies may be deleted before them.
+CREATE INDEX events_bodies ON events (created_at) WHERE request IS NOT NULL OR response IS NOT NULL;
 
 -- +goose Down
+DROP INDEX events_bodies;
 DROP INDEX events_key_custom;
 DROP INDEX events_key_user;
+DROP TABLE event_spend;
 DROP TABLE event_latencies;
 DROP TABLE event_hours;
 DROP TABLE event_series;
