@@ -1,8 +1,10 @@
 package store
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,13 +16,15 @@ import (
 // dialect is what the two databases spell differently.
 type dialect struct {
 	goose      goose.Dialect
-	numbered   bool   // placeholders are $1, $2, … instead of ?
-	jsonArray  string // aggregate that makes a JSON array
-	find       string // function: position of the second text in the first, 0 when absent
-	containing string // condition: JSON array column %s holds all elements of the JSON array ?
-	among      string // condition: column %s is among the elements of the JSON array ?
-	overlap    string // condition: JSON array column %s holds an element of the JSON array ?
-	notify     string // statement that wakes listeners on commit; empty for none
+	numbered   bool               // placeholders are $1, $2, … instead of ?
+	jsonArray  string             // aggregate that makes a JSON array
+	find       string             // function: position of the second text in the first, 0 when absent
+	containing string             // condition: JSON array column %s holds all elements of the JSON array ?
+	among      string             // condition: column %s is among the elements of the JSON array ?
+	overlap    string             // condition: JSON array column %s holds an element of the JSON array ?
+	snapshot   sql.IsolationLevel // of a transaction whose statements all see one moment
+	report     string             // statement before long reads in a transaction; empty for none
+	notify     string             // statement that wakes listeners on commit; empty for none
 }
 
 var sqliteDialect = dialect{
@@ -40,6 +44,8 @@ var postgresDialect = dialect{
 	containing: "%s::jsonb @> CAST(? AS jsonb)",
 	among:      "%s = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(? AS jsonb))))",
 	overlap:    "EXISTS (SELECT jsonb_array_elements_text(%s::jsonb) INTERSECT SELECT jsonb_array_elements_text(CAST(? AS jsonb)))",
+	snapshot:   sql.LevelRepeatableRead,
+	report:     "SET LOCAL jit = off", // to compile a query takes longer than to run it
 	notify:     "SELECT pg_notify('" + channel + "', '')",
 }
 
@@ -77,6 +83,15 @@ func (c *conditions) add(term string, args ...any) {
 func (c *conditions) among(column string, values []string) {
 	if len(values) > 0 {
 		c.add(fmt.Sprintf(c.dialect.among, column), list(values))
+	}
+}
+
+// given is among for ids that clients may leave out: their indexes have none of
+// the empty ones, and the databases use them only when told so.
+func (c *conditions) given(column string, values []string) {
+	c.among(column, values)
+	if len(values) > 0 && !slices.Contains(values, "") {
+		c.add(column + " <> ''")
 	}
 }
 

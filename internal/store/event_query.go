@@ -47,8 +47,8 @@ type EventPlace struct {
 func (s *Store) Events(ctx context.Context, f EventFilter) (events []*gateway.Event, total int, err error) {
 	where := conditions{dialect: s.dialect}
 	where.among("key_id", f.KeyIDs)
-	where.among("user_id", f.UserIDs)
-	where.among("custom_id", f.CustomIDs)
+	where.given("user_id", f.UserIDs)
+	where.given("custom_id", f.CustomIDs)
 	where.among("policy_id", f.PolicyIDs)
 	where.among("action", f.Actions)
 	where.containing("tags", f.Tags)

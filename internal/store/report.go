@@ -99,8 +99,17 @@ var eventSums = asSums(
 	"CASE WHEN "+isMeasured+" THEN 1 ELSE 0 END",
 )
 
-// hourSums are the same of rollups.
-var hourSums = asSums("requests", "successes", "cost", "latency", "input_tokens", "output_tokens", "measured")
+// sumColumns are the same of rollups, and hourSums their sums by these names.
+var (
+	sumColumns = []string{"requests", "successes", "cost", "latency", "input_tokens", "output_tokens", "measured"}
+	hourSums   = func() string {
+		named := make([]string, len(sumColumns))
+		for i, c := range sumColumns {
+			named[i] = asSums(c) + " AS " + c
+		}
+		return strings.Join(named, ", ")
+	}()
+)
 
 // asSums are sums that fit an integer; PostgreSQL's own type of them is numeric.
 func asSums(expressions ...string) string {
@@ -111,15 +120,14 @@ func asSums(expressions ...string) string {
 	return strings.Join(sums, ", ")
 }
 
-// Report sums events. It reads in several statements, so that events written
-// meanwhile may be in a part of it. Of days whose events were deleted it knows
+// Report sums the events that there are at one moment. Of days whose events were deleted it knows
 // whole hours, and of their latencies the whole day; users and custom ids are gone.
 func (s *Store) Report(ctx context.Context, f ReportFilter) (*Report, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
 	var report *Report
-	err := s.view(ctx, "report events", func(ctx context.Context, q querier) (err error) {
+	err := s.snapshot(ctx, "report events", func(ctx context.Context, q querier) (err error) {
 		if f.horizon, err = s.horizon(ctx, q); err != nil {
 			return err
 		}
@@ -204,8 +212,8 @@ func (f *ReportFilter) where(d dialect) conditions {
 	where := conditions{dialect: d}
 	where.among("key_id", f.KeyIDs)
 	where.among(eventModel, f.Models)
-	where.among("user_id", f.UserIDs)
-	where.among("custom_id", f.CustomIDs)
+	where.given("user_id", f.UserIDs)
+	where.given("custom_id", f.CustomIDs)
 	where.containing("tags", f.Tags)
 	return where
 }
@@ -215,9 +223,10 @@ func (f *ReportFilter) where(d dialect) conditions {
 func (s *Store) sumEvents(ctx context.Context, q querier, f ReportFilter, points map[pointKey]*Sums) error {
 	hours, rest := f.split(hourMicros, f.Increment.Microseconds())
 	if hours != "" {
-		series := f.seriesWhere(s.dialect)
-		err := f.sum(ctx, q, points, "SELECT "+f.increment("hour")+", "+f.groupBy(seriesColumns)+", "+hourSums+
-			" FROM event_hours JOIN event_series ON id = series"+series.where()+" AND "+hours, series.args)
+		// First by series, whose names are short, then by what they stand for.
+		chosen, args := f.chosenSeries(s.dialect)
+		err := f.sum(ctx, q, points, "SELECT at, "+f.groupBy(seriesColumns)+", "+asSums(sumColumns...)+" FROM (SELECT "+f.increment("hour")+" AS at, series, "+hourSums+
+			" FROM event_hours WHERE "+hours+chosen+" GROUP BY 1, 2) AS hours JOIN event_series ON id = series", args)
 		if err != nil {
 			return err
 		}
@@ -230,14 +239,17 @@ func (s *Store) sumEvents(ctx context.Context, q querier, f ReportFilter, points
 	return f.sum(ctx, q, points, "SELECT "+f.increment("created_at")+", "+f.groupBy(groupColumns)+", "+eventSums+" FROM events"+where.where(), where.args)
 }
 
-// seriesWhere are the conditions on series. There is one at least.
-func (f *ReportFilter) seriesWhere(d dialect) conditions {
+// chosenSeries is what to add to the conditions on rollups, to have those of the
+// series that the report asks for.
+func (f *ReportFilter) chosenSeries(d dialect) (condition string, args []any) {
 	where := conditions{dialect: d}
-	where.add("1 = 1")
 	where.among("key_id", f.KeyIDs)
 	where.among("model", f.Models)
 	where.containing("tags", f.Tags)
-	return where
+	if len(where.terms) == 0 {
+		return "", nil
+	}
+	return " AND series IN (SELECT id FROM event_series" + where.where() + ")", where.args
 }
 
 // increment is the number of the increment that a time is in, in SQL.

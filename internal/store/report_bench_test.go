@@ -36,7 +36,7 @@ func TestReportsOfManyEvents(t *testing.T) {
 	}
 	took("make events", func() { makeEvents(t, raw, n, start, end) })
 	took("roll up", func() {
-		if err := s.RollUpAgain(t.Context(), 20_000); err != nil {
+		if err := s.RollUpAgain(t.Context(), 100_000); err != nil {
 			t.Fatal(err)
 		}
 	})

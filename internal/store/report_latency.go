@@ -88,9 +88,8 @@ func (s *Store) exactPercentiles(ctx context.Context, q querier, f ReportFilter,
 func (s *Store) countLatencies(ctx context.Context, q querier, f ReportFilter, counts map[int64]int64) error {
 	days, rest := f.split(dayMicros, f.End.UnixMicro()-f.Start.UnixMicro())
 	if days != "" {
-		series := f.seriesWhere(s.dialect)
-		err := addCounts(ctx, q, counts, "SELECT bucket, CAST(SUM(requests) AS BIGINT) FROM event_latencies WHERE "+days+
-			" AND series IN (SELECT id FROM event_series"+series.where()+") GROUP BY 1", series.args)
+		chosen, args := f.chosenSeries(s.dialect)
+		err := addCounts(ctx, q, counts, "SELECT bucket, "+asSums("requests")+" FROM event_latencies WHERE "+days+chosen+" GROUP BY 1", args)
 		if err != nil {
 			return err
 		}

@@ -37,8 +37,11 @@ func (f *ReportFilter) split(period, step int64) (rollups, events string) {
 	if whole.empty() || step < period || len(cut) > maxSpans || slices.ContainsFunc(cut, covers) {
 		cut = []span{left}
 	} else {
-		conditions = append(conditions, fmt.Sprintf("%s AND (%s - %d) / %d = (%s + %d - %d) / %d",
-			between(column, whole), column, all.start, step, column, period-1, all.start, step))
+		condition := between(column, whole)
+		if len(cut) > 0 { // else all fit, and the planner's guess of how many do would be wrong
+			condition += fmt.Sprintf(" AND (%s - %d) %% %d <= %d", column, all.start, step, step-period)
+		}
+		conditions = append(conditions, condition)
 	}
 	return oneOf(conditions), oneOf(betweenAll("created_at", cut))
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
@@ -93,9 +94,8 @@ func bucketWidth(latency int64) int64 {
 var (
 	seriesTable = table{"event_series", []string{"id", "key_id", "model", "tags"}, []string{"bigint", "text", "text", "text"},
 		"ON CONFLICT (id) DO NOTHING"}
-	hoursTable = table{"event_hours", []string{"hour", "series", "requests", "successes", "cost", "latency", "input_tokens", "output_tokens", "measured"},
-		slices.Repeat([]string{"bigint"}, 9),
-		"ON CONFLICT (hour, series) DO UPDATE SET " + raising("event_hours", "requests", "successes", "cost", "latency", "input_tokens", "output_tokens", "measured")}
+	hoursTable = table{"event_hours", append([]string{"hour", "series"}, sumColumns...), slices.Repeat([]string{"bigint"}, 2+len(sumColumns)),
+		"ON CONFLICT (hour, series) DO UPDATE SET " + raising("event_hours", sumColumns...)}
 	latenciesTable = table{"event_latencies", []string{"day", "series", "bucket", "requests"}, slices.Repeat([]string{"bigint"}, 4),
 		"ON CONFLICT (day, series, bucket) DO UPDATE SET " + raising("event_latencies", "requests")}
 )
@@ -148,17 +148,19 @@ func (s *Store) rollUp(ctx context.Context, tx *sql.Tx, events []*gateway.Event,
 	return r.write(ctx, s.backend, tx)
 }
 
-// rollUpAll adds all events that there are. It is a step of the schema: sums of
-// what the databases cannot hash alike cannot be made in SQL.
+// rollUpAll adds all events that there are. It is a step of the schema: in SQL
+// the databases cannot hash alike.
 func (s *Store) rollUpAll(ctx context.Context, tx *sql.Tx) error {
-	return s.rollUpPages(ctx, tx, 20_000)
+	return s.rollUpPages(ctx, tx, 100_000)
 }
 
+// rollUpPages goes by time, so that few rows are raised more than once: on
+// PostgreSQL each time leaves a dead one until the transaction ends.
 func (s *Store) rollUpPages(ctx context.Context, tx *sql.Tx, page int) error {
-	q := querier{tx, s.dialect}
-	for after := ""; ; {
+	q, where := querier{tx, s.dialect}, conditions{dialect: s.dialect}
+	for {
 		rows, err := q.query(ctx, "SELECT id, created_at, key_id, tags, request_model, response_model, operation, action, status, refused_count, cost, latency, input_tokens, output_tokens"+
-			" FROM events WHERE id > ? ORDER BY id LIMIT ?", after, page)
+			" FROM events"+where.where()+" ORDER BY created_at, id LIMIT "+strconv.Itoa(page), where.args...)
 		if err != nil {
 			return err
 		}
@@ -183,6 +185,9 @@ func (s *Store) rollUpPages(ctx context.Context, tx *sql.Tx, page int) error {
 		if len(events) < page {
 			return nil
 		}
-		after = events[len(events)-1].ID
+		last := events[len(events)-1]
+		where = conditions{dialect: s.dialect}
+		where.add("created_at >= ?", last.CreatedAt.UnixMicro()) // what the index can use
+		where.after(EventCursor{last.CreatedAt, last.ID})
 	}
 }

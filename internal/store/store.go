@@ -134,6 +134,23 @@ func (s *Store) view(ctx context.Context, doing string, f func(context.Context, 
 	return s.explain(doing, f(ctx, querier{s.read, s.dialect}))
 }
 
+// snapshot reads in several statements what there is at one moment.
+func (s *Store) snapshot(ctx context.Context, doing string, f func(context.Context, querier) error) error {
+	ctx, cancel := within(ctx, s.readTimeout)
+	defer cancel()
+	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.dialect.snapshot})
+	if err != nil {
+		return s.explain(doing, err)
+	}
+	defer func() { _ = tx.Rollback() }() // there is nothing to commit
+	if s.dialect.report != "" {
+		if _, err := tx.ExecContext(ctx, s.dialect.report); err != nil {
+			return s.explain(doing, err)
+		}
+	}
+	return s.explain(doing, f(ctx, querier{tx, s.dialect}))
+}
+
 // update runs f in a transaction on the writing connection.
 func (s *Store) update(ctx context.Context, doing string, f func(context.Context, *sql.Tx) error) error {
 	ctx, cancel := within(ctx, s.writeTimeout)

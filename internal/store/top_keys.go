@@ -29,7 +29,7 @@ func (s *Store) TopKeys(ctx context.Context, f KeyFilter, start, end time.Time) 
 		order = " ORDER BY spent, created_revision DESC"
 	}
 	var top []KeySpend
-	err = s.view(ctx, "read top keys", func(ctx context.Context, q querier) error {
+	err = s.snapshot(ctx, "read top keys", func(ctx context.Context, q querier) error {
 		horizon, err := s.horizon(ctx, q)
 		if err != nil {
 			return err

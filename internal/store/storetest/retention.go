@@ -95,23 +95,32 @@ func retentionDrops(t *testing.T, s *store.Store) {
 	events = append(events, late...)
 	must(t, s.WriteEvents(t.Context(), late))
 	spentAsBefore(events)
-	reportsAsBefore(t, s, r, events)
+	reportsAsBefore(t, s, r, events, horizon)
 	dropAll(t, s, horizon)
 	spentAsBefore(events)
-	reportsAsBefore(t, s, r, events)
+	reportsAsBefore(t, s, r, events, horizon)
 	if n := dropAll(t, s, midnight); n != 0 {
 		t.Errorf("an earlier time deleted %d", n)
 	}
-	reportsAsBefore(t, s, r, events)
+	reportsAsBefore(t, s, r, events, horizon)
 	_, err = s.DropEvents(t.Context(), horizon, 0)
 	wantKind(t, err, gateway.Invalid)
 }
 
-// reportsAsBefore holds reports of whole hours against all events, deleted ones
-// too. Latencies of deleted events are known by whole days.
-func reportsAsBefore(t *testing.T, s *store.Store, r *rand.Rand, events []*gateway.Event) {
+// reportsAsBefore holds reports against all events, those deleted before horizon
+// too. Of these the hour is known, and the latencies of whole days.
+func reportsAsBefore(t *testing.T, s *store.Store, r *rand.Rand, events []*gateway.Event, horizon time.Time) {
 	t.Helper()
-	for range 40 {
+	var known []*gateway.Event
+	for _, e := range events {
+		if e.CreatedAt.Before(horizon) {
+			copied := *e
+			copied.CreatedAt = e.CreatedAt.Truncate(time.Hour)
+			e = &copied
+		}
+		known = append(known, e)
+	}
+	for range 60 {
 		f := store.ReportFilter{
 			Start: midnight.Add(time.Duration(r.IntN(60)) * time.Hour), Increment: time.Duration(1+r.IntN(30)) * time.Hour,
 			Groups: []store.Group{store.GroupModel, store.GroupKey}[:r.IntN(3)], MaxPoints: 10_000,
@@ -120,11 +129,16 @@ func reportsAsBefore(t *testing.T, s *store.Store, r *rand.Rand, events []*gatew
 		if r.IntN(2) == 0 {
 			f.Tags = []string{"a"}
 		}
-		days := r.IntN(2) == 0
-		if days {
-			f.Start, f.End = f.Start.Truncate(24*time.Hour), f.End.Truncate(24*time.Hour)
+		days := false
+		switch r.IntN(4) {
+		case 0:
+			days, f.Start, f.End = true, f.Start.Truncate(24*time.Hour), f.End.Truncate(24*time.Hour)
+		case 1:
+			f.Start, f.End = f.Start.Add(time.Duration(r.IntN(5000))*time.Second), f.End.Add(time.Duration(r.IntN(5000))*time.Second)
+		case 2:
+			f.Start, f.Increment = f.Start.Add(time.Duration(r.IntN(5000))*time.Second), time.Duration(1000+r.IntN(9000))*time.Second
 		}
-		want := oracle(events, f)
+		want := oracle(known, f)
 		got, err := s.Report(t.Context(), f)
 		must(t, err)
 		if days && (!near(got.Median, want.Median) || !near(got.P99, want.P99)) {
@@ -164,7 +178,7 @@ func retentionUnderWay(t *testing.T, s *store.Store) {
 		}
 	}
 	must(t, group.Wait())
-	reportsAsBefore(t, s, r, events)
+	reportsAsBefore(t, s, r, events, midnight.Add(72*time.Hour))
 }
 
 // retentionRerate prices events again whose neighbours, and some of whose
