@@ -51,6 +51,8 @@ type config struct {
 	StaleMaxAge    time.Duration `env:"STALE_CONFIG_MAX_AGE"`
 	ChargeInterval time.Duration `env:"PENDING_CHARGE_INTERVAL"`
 	EventConsumers int           `env:"NUMBER_OF_EVENT_MESSAGE_CONSUMERS"` // batches that go to the store at once
+	EventRetention period        `env:"EVENT_RETENTION"`                   // 0: for ever
+	BodyRetention  period        `env:"EVENT_BODY_RETENTION"`              // 0: as long as the events
 	StatsProvider  string        `env:"STATS_PROVIDER"`
 
 	OpenAIKey gateway.Secret `env:"OPENAI_API_KEY"`

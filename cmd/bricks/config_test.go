@@ -50,6 +50,7 @@ func TestParseGood(t *testing.T) {
 			[]string{
 				"BRICKS_DATA_DIR=/d", "PROXY_ADDRESS=0.0.0.0:80", "ADMIN_PASS=p,q", "ADMIN_KEYS=a,b", "ALLOWED_PRIVATE_UPSTREAMS=a:1, b:2",
 				"PROXY_TIMEOUT=30s", "IN_MEMORY_DB_UPDATE_INTERVAL=250ms", "NUMBER_OF_EVENT_MESSAGE_CONSUMERS=7",
+				"EVENT_RETENTION=90d", "EVENT_BODY_RETENTION=36h",
 				"LOGGING_LEVEL=fatal", "LOGGING_PROVIDER=stdout", "STATS_PROVIDER=datadog", "PRIVACY=strict",
 				"OPENAI_API_KEY=sk-1", "ENVOY_PATH=/e", "STALE_CONFIG_MAX_AGE=5m", "PENDING_CHARGE_INTERVAL=10s", "ENVOY_CONCURRENCY=2", "UNKNOWN=1", "UNKNOWN_PRICE_POLICY=allow",
 			},
@@ -59,6 +60,7 @@ func TestParseGood(t *testing.T) {
 				c.AllowUpstream = []string{"a:1", "b:2"}
 				c.ProxyTimeout, c.UpdateInterval, c.StaleMaxAge = 30*time.Second, 250*time.Millisecond, 5*time.Minute
 				c.ChargeInterval = 10 * time.Second
+				c.EventRetention, c.BodyRetention = period(2160*time.Hour), period(36*time.Hour)
 				c.EventConsumers, c.LogLevel, c.StatsProvider, c.Privacy = 7, "fatal", "datadog", "strict"
 				c.OpenAIKey, c.UnknownPrice = gateway.NewSecret("sk-1"), "allow"
 			},
@@ -122,6 +124,8 @@ func TestParseBad(t *testing.T) {
 		"malformed duration":           {[]string{"up"}, []string{"PROXY_TIMEOUT=10"}, []string{"PROXY_TIMEOUT"}},
 		"malformed number in a group":  {[]string{"up"}, []string{"POSTGRESQL_PORT=x"}, []string{"POSTGRESQL_PORT"}},
 		"negative duration":            {[]string{"up"}, []string{"PROXY_TIMEOUT=-1s"}, []string{"PROXY_TIMEOUT"}},
+		"short retention":              {[]string{"up"}, []string{"EVENT_RETENTION=23h", "EVENT_BODY_RETENTION=-1h"}, []string{"EVENT_RETENTION", "EVENT_BODY_RETENTION"}},
+		"retention without a unit":     {[]string{"up"}, []string{"EVENT_RETENTION=90", "EVENT_BODY_RETENTION=1.5d"}, []string{"EVENT_RETENTION", "EVENT_BODY_RETENTION"}},
 		"no consumers":                 {[]string{"up"}, []string{"NUMBER_OF_EVENT_MESSAGE_CONSUMERS=0"}, []string{"CONSUMERS"}},
 		"address without a port":       {[]string{"up", "--proxy-address=127.0.0.1"}, nil, []string{"--proxy-address"}},
 		"address with a name":          {[]string{"up", "--metrics-address=example.org:1"}, nil, []string{"--metrics-address", "IP address"}},

@@ -95,6 +95,7 @@ func runGateway(ctx context.Context, c config, withEnvoy bool, logger *slog.Logg
 		s.startLimits,
 		s.startControlPlane,
 		s.startCollector,
+		s.startRetention,
 		s.startProcessor,
 		s.startAdmin,
 		s.startEnvoy,

@@ -21,7 +21,7 @@ import (
 func runControlPlane(ctx context.Context, c config, logger *slog.Logger, stdout, stderr io.Writer) error {
 	s := newSystem(c, "controlplane", false, logger)
 	return s.run(ctx, stdout, stderr,
-		s.readAddresses, s.startMetrics, s.watchCertificate, s.openStore, s.lookAtLimits, s.serveControl, s.startCollector)
+		s.readAddresses, s.startMetrics, s.watchCertificate, s.openStore, s.lookAtLimits, s.serveControl, s.startCollector, s.startRetention)
 }
 
 // runProcessor runs a processor alone, with its own spool, and with Envoy beside
