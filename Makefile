@@ -4,12 +4,13 @@ ENVOY_VERSION := $(shell cat envoy/version.txt)
 PROTOS        := $(wildcard proto/*/*/*.proto)
 FUZZTIME      ?= 30s
 ROUNDS        ?= 5
+EVENTS        ?= 10000000
 NER           := internal/pii/ner/train
 
-.PHONY: help build envoy run test e2e soak race lint generate check bench fuzz pii model clean
+.PHONY: help build envoy run test e2e soak race lint generate check bench bench-reporting fuzz pii model clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/bricks
 	go build -trimpath -o bin/bricks ./cmd/bricks
@@ -59,6 +60,10 @@ bench: build ## Compare bare Envoy, a no-op ext_proc and the gateway
 	go build -o bin/bench ./internal/bench
 	bin/bench -rounds $(ROUNDS) -json bin/bench.json
 	go test -run '^$$' -bench . ./internal/pii/scan ./internal/pii/ner ./internal/policy
+
+bench-reporting: ## Measure reports over EVENTS events; needs BRICKS_TEST_POSTGRES and 20 GB
+	@[ -n "$$BRICKS_TEST_POSTGRES" ] || { echo "set BRICKS_TEST_POSTGRES to the URL of a PostgreSQL server" >&2; exit 1; }
+	BRICKS_BENCH_EVENTS=$(EVENTS) go test ./internal/store -run '^TestReportsOfManyEvents$$' -count 1 -v -timeout 3h
 
 fuzz: ## Run every fuzz target for FUZZTIME
 	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's/^\(.*\)\/[^/]*:func /\1 /' | while read -r dir name; do \
