@@ -45,8 +45,10 @@ var postgresDialect = dialect{
 	among:      "%s = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(? AS jsonb))))",
 	overlap:    "EXISTS (SELECT jsonb_array_elements_text(%s::jsonb) INTERSECT SELECT jsonb_array_elements_text(CAST(? AS jsonb)))",
 	snapshot:   sql.LevelRepeatableRead,
-	report:     "SET LOCAL jit = off", // to compile a query takes longer than to run it
-	notify:     "SELECT pg_notify('" + channel + "', '')",
+	// To compile a query takes longer than to run it, and groups that spill to disk
+	// longer still.
+	report: "SELECT set_config('jit', 'off', true), set_config('work_mem', '64MB', true)",
+	notify: "SELECT pg_notify('" + channel + "', '')",
 }
 
 // rebind turns ? into the database's placeholders. No statement in this package

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -83,13 +84,17 @@ func (s *Store) exactPercentiles(ctx context.Context, q querier, f ReportFilter,
 	return err
 }
 
-// countLatencies adds to counts how many latencies each bucket has: by days, and
-// by events where an end of the range cuts a day.
+// countLatencies adds to counts how many latencies each bucket has: by rollups, and
+// by events where an end of the range cuts one.
 func (s *Store) countLatencies(ctx context.Context, q querier, f ReportFilter, counts map[int64]int64) error {
-	days, rest := f.split(dayMicros, f.End.UnixMicro()-f.Start.UnixMicro())
-	if days != "" {
-		chosen, args := f.chosenSeries(s.dialect)
-		err := addCounts(ctx, q, counts, "SELECT bucket, "+asSums("requests")+" FROM event_latencies WHERE "+days+chosen+" GROUP BY 1", args)
+	chosen := f.series(s.dialect)
+	period, of := dayMicros, "series IN (SELECT id FROM event_series"+chosen.where()+")"
+	if len(chosen.terms) == 0 {
+		period, of = hourMicros, "series = "+strconv.Itoa(allSeries)
+	}
+	rollups, rest := f.split("begins", period, f.End.UnixMicro()-f.Start.UnixMicro())
+	if rollups != "" {
+		err := addCounts(ctx, q, counts, "SELECT bucket, "+asSums("requests")+" FROM event_latencies WHERE "+of+" AND "+rollups+" GROUP BY 1", chosen.args)
 		if err != nil {
 			return err
 		}

@@ -12,13 +12,13 @@ const maxSpans = 400
 // span is a half-open range of times in microseconds.
 type span struct{ start, end int64 }
 
-// split says in SQL which rollups of a period (an hour or a day, beginning at the
-// column of that name) have the sums of a report whose increments are of step,
-// and which events have the rest. Either is empty when it has nothing.
+// split says in SQL which rollups of a period, an hour or a day that begins at
+// column, have the sums of a report whose increments are of step, and which
+// events have the rest. Either is empty when it has nothing.
 //
 // Where events may be gone only rollups are left: there a period counts whole,
 // where it begins.
-func (f *ReportFilter) split(period, step int64) (rollups, events string) {
+func (f *ReportFilter) split(column string, period, step int64) (rollups, events string) {
 	all := span{f.Start.UnixMicro(), f.End.UnixMicro()}
 	switch {
 	case all.empty():
@@ -26,7 +26,6 @@ func (f *ReportFilter) split(period, step int64) (rollups, events string) {
 	case !f.fromRollups():
 		return "", between("created_at", all)
 	}
-	column := map[int64]string{hourMicros: "hour", dayMicros: "day"}[period]
 	gone, left := span{all.start, min(all.end, f.horizon)}, span{max(all.start, f.horizon), all.end}
 	var conditions []string
 	if !gone.empty() {

@@ -15,7 +15,7 @@ import (
 )
 
 // Reports over long ranges do not read events but sums of them by hour, and
-// counts of latencies by day: rollups. They are raised in the transaction that
+// counts of latencies by day or hour: rollups. They are raised in the transaction that
 // writes the events, by those that are new; so they are never behind, and count
 // nothing twice. What an event adds to them never changes: a later charge or a
 // correction is an event of its own.
@@ -24,6 +24,9 @@ const (
 	hourMicros = int64(time.Hour / time.Microsecond)
 	dayMicros  = 24 * hourMicros
 )
+
+// allSeries is the series of all latencies together: what most reports ask for.
+const allSeries = 0
 
 // series is what rollups tell apart besides time.
 type series struct{ keyID, model, tags string }
@@ -37,12 +40,12 @@ func (s series) id() int64 {
 		h.Write(length[:])
 		h.Write([]byte(part))
 	}
-	return int64(binary.BigEndian.Uint64(h.Sum(nil)) >> 1) //nolint:gosec // 63 bits
+	return max(1, int64(binary.BigEndian.Uint64(h.Sum(nil))>>1)) //nolint:gosec // 63 bits
 }
 
 type hourKey struct{ hour, series int64 }
 
-type latencyKey struct{ day, series, bucket int64 }
+type latencyKey struct{ series, begins, bucket int64 }
 
 // rollup is what events add to the tables.
 type rollup struct {
@@ -72,7 +75,9 @@ func (r *rollup) add(e *gateway.Event) {
 		}
 		if one.Latency > 0 {
 			one.measured = 1
-			r.latencies[latencyKey{floor(at, dayMicros), id, bucketOf(one.Latency.Microseconds())}]++
+			bucket := bucketOf(one.Latency.Microseconds())
+			r.latencies[latencyKey{id, floor(at, dayMicros), bucket}]++
+			r.latencies[latencyKey{allSeries, floor(at, hourMicros), bucket}]++
 		}
 	}
 	r.hours[k].add(one)
@@ -96,8 +101,8 @@ var (
 		"ON CONFLICT (id) DO NOTHING"}
 	hoursTable = table{"event_hours", append([]string{"hour", "series"}, sumColumns...), slices.Repeat([]string{"bigint"}, 2+len(sumColumns)),
 		"ON CONFLICT (hour, series) DO UPDATE SET " + raising("event_hours", sumColumns...)}
-	latenciesTable = table{"event_latencies", []string{"day", "series", "bucket", "requests"}, slices.Repeat([]string{"bigint"}, 4),
-		"ON CONFLICT (day, series, bucket) DO UPDATE SET " + raising("event_latencies", "requests")}
+	latenciesTable = table{"event_latencies", []string{"series", "begins", "bucket", "requests"}, slices.Repeat([]string{"bigint"}, 4),
+		"ON CONFLICT (series, begins, bucket) DO UPDATE SET " + raising("event_latencies", "requests")}
 )
 
 // write raises the tables. Rows come in one order, so that two writers that wait
@@ -111,7 +116,7 @@ func (r *rollup) write(ctx context.Context, b backend, tx *sql.Tx) error {
 		hours = append(hours, []any{k.hour, k.series, u.Requests, u.Successes, int64(u.Cost), u.Latency.Microseconds(), u.InputTokens, u.OutputTokens, u.measured})
 	}
 	for k, n := range r.latencies {
-		latencies = append(latencies, []any{k.day, k.series, k.bucket, n})
+		latencies = append(latencies, []any{k.series, k.begins, k.bucket, n})
 	}
 	for _, w := range []struct {
 		into table

@@ -53,7 +53,7 @@ func (s *Store) TopKeys(ctx context.Context, f KeyFilter, start, end time.Time) 
 // [start, end).
 func spentByKey(start, end time.Time, horizon int64) string {
 	f := ReportFilter{Start: start, End: end, horizon: horizon}
-	hours, rest := f.split(hourMicros, end.UnixMicro()-start.UnixMicro())
+	hours, rest := f.split("hour", hourMicros, end.UnixMicro()-start.UnixMicro())
 	parts := []string{"SELECT key_id, cost FROM events WHERE 1 = 0"}
 	if hours != "" {
 		parts = append(parts, "SELECT key_id, cost FROM event_hours JOIN event_series ON event_series.id = series WHERE "+hours)

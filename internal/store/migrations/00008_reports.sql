@@ -26,14 +26,15 @@ CREATE TABLE event_hours (
     PRIMARY KEY (hour, series)
 );
 
--- How many requests of a day took how long. bucket: the latency in microseconds
--- with all but its five leading bits cleared.
+-- How many requests took how long, by day; of series 0, which stands for all of
+-- them, by hour. begins: the first microsecond of it. bucket: the latency in
+-- microseconds with all but its five leading bits cleared.
 CREATE TABLE event_latencies (
-    day      BIGINT NOT NULL,
+    begins   BIGINT NOT NULL,
     series   BIGINT NOT NULL,
     bucket   BIGINT NOT NULL,
     requests BIGINT NOT NULL,
-    PRIMARY KEY (day, series, bucket)
+    PRIMARY KEY (series, begins, bucket)
 );
 
 -- What deleted events cost, by hour: with those that are left the ledger stays
