@@ -22,6 +22,7 @@ import (
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/internal/store"
+	"github.com/bricks-gateway/bricks/internal/store/storetest"
 	configv1 "github.com/bricks-gateway/bricks/proto/config/v1"
 )
 
@@ -55,7 +56,7 @@ func setupAt(t *testing.T, port uint32) *fixture {
 		t.Fatal(err)
 	}
 	logger := slog.New(slog.DiscardHandler)
-	db, err := store.OpenSQLite(t.Context(), t.TempDir()+"/bricks.db", store.Options{Keyring: ring, Logger: logger})
+	db, err := store.OpenSQLite(t.Context(), t.TempDir()+"/bricks.db", store.Options{Keyring: ring, Logger: logger, Author: storetest.Author()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func start(t testing.TB) *plane {
 func connected(t testing.TB) *plane {
 	t.Helper()
 	keyring := storetest.Keyring(t)
-	db, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "bricks.db"), store.Options{Keyring: keyring})
+	db, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "bricks.db"), store.Options{Keyring: keyring, Author: storetest.Author()})
 	if err != nil {
 		t.Fatal(err)
 	}

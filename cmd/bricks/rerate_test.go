@@ -22,7 +22,7 @@ import (
 // TestEventsRerate runs the command against a real admin API over a real store.
 func TestEventsRerate(t *testing.T) {
 	keyring := storetest.Keyring(t)
-	db, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "bricks.db"), store.Options{Keyring: keyring})
+	db, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "bricks.db"), store.Options{Keyring: keyring, Author: storetest.Author()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,26 +50,23 @@ func AuthorOf(ctx context.Context) (a Author, ok bool) {
 // View is an object at one moment, as the log shows it. The zero value: there
 // was none.
 type View struct {
-	text string
-	err  error
+	JSON string
+	Err  error // why it could not be shown
 }
 
 // Show spells object as the context's author shows it, at once, so that it may
-// be changed afterwards. A failure comes out of Text.
+// be changed afterwards.
 func Show(ctx context.Context, object any) View {
 	a, _ := AuthorOf(ctx)
 	if err := a.Check(); err != nil {
-		return View{err: err}
+		return View{Err: err}
 	}
 	text, err := a.View(object)
 	if err != nil {
-		return View{err: fmt.Errorf("show %T to the audit log: %w", object, err)}
+		return View{Err: fmt.Errorf("show %T to the audit log: %w", object, err)}
 	}
-	return View{text: string(text)}
+	return View{JSON: string(text)}
 }
-
-// Text is the view's JSON; empty for the zero value.
-func (v View) Text() (string, error) { return v.text, v.err }
 
 // Entry is one row of the log. Before and After are JSON; empty: there was, or
 // is, no such object.

@@ -28,7 +28,9 @@ func ParseAnchor(text string) (Anchor, error) {
 	return Anchor{Number: n, Hash: secrets.Digest(b)}, nil
 }
 
-func (a Anchor) String() string { return strconv.FormatInt(a.Number, 10) + ":" + hex.EncodeToString(a.Hash[:]) }
+func (a Anchor) String() string {
+	return strconv.FormatInt(a.Number, 10) + ":" + hex.EncodeToString(a.Hash[:])
+}
 
 // Fault is the first thing that is wrong with a log.
 type Fault struct {

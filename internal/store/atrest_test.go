@@ -61,7 +61,7 @@ func postgresDatabase(t *testing.T) database {
 		raw:  raw,
 		dump: func() []byte {
 			var all strings.Builder
-			for _, table := range []string{"meta", "revision", "changes", "settings", "keys", "key_settings", "key_secrets", "events"} {
+			for _, table := range []string{"meta", "revision", "changes", "settings", "keys", "key_settings", "key_secrets", "events", "audit_log", "audit_head"} {
 				var text string
 				// escape shows printable bytes of a bytea as they are.
 				query := "SET bytea_output = 'escape'; SELECT COALESCE(string_agg(t::text, ' '), '') FROM " + table + " t"
@@ -105,7 +105,7 @@ func (d database) mustOpen(t *testing.T, o store.Options) *store.Store {
 func TestSecretsAtRest(t *testing.T) {
 	overBoth(t, func(t *testing.T, d database) {
 		ring := storetest.Keyring(t)
-		s := d.mustOpen(t, store.Options{Keyring: ring})
+		s := d.mustOpen(t, store.Options{Keyring: ring, Author: storetest.Author()})
 		p := &gateway.ProviderSetting{
 			Name: "in-clear", Provider: "custom", APIKey: gateway.NewSecret("canary-credential"),
 			Params: map[string]string{"secretParam": "canary-parameter"},
@@ -149,7 +149,7 @@ func TestSecretsAtRest(t *testing.T) {
 // cannot lend one tenant another's credential.
 func TestSwappedCiphertextsDoNotOpen(t *testing.T) {
 	overBoth(t, func(t *testing.T, d database) {
-		s := d.mustOpen(t, store.Options{Keyring: storetest.Keyring(t)})
+		s := d.mustOpen(t, store.Options{Keyring: storetest.Keyring(t), Author: storetest.Author()})
 		for _, name := range []string{"a", "b"} {
 			if err := s.CreateSetting(t.Context(), &gateway.ProviderSetting{ID: name, Provider: "openai", APIKey: gateway.NewSecret("credential of " + name)}); err != nil {
 				t.Fatal(err)
@@ -183,7 +183,7 @@ func TestOtherSecretsAreRefused(t *testing.T) {
 	pepper, key := bytes.Repeat([]byte{'p'}, secrets.Size), bytes.Repeat([]byte{'e'}, secrets.Size)
 	other := bytes.Repeat([]byte{'o'}, secrets.Size)
 	overBoth(t, func(t *testing.T, d database) {
-		if err := d.mustOpen(t, store.Options{Keyring: storetest.Keyring(t)}).Close(); err != nil {
+		if err := d.mustOpen(t, store.Options{Keyring: storetest.Keyring(t), Author: storetest.Author()}).Close(); err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range []struct {
@@ -197,7 +197,7 @@ func TestOtherSecretsAreRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := d.open(store.Options{Keyring: ring})
+			s, err := d.open(store.Options{Keyring: ring, Author: storetest.Author()})
 			if err == nil {
 				_ = s.Close()
 				t.Fatalf("opened although %s the one", c.want)
@@ -206,13 +206,13 @@ func TestOtherSecretsAreRefused(t *testing.T) {
 				t.Errorf("error %q does not say %q and what to do", err, c.want)
 			}
 		}
-		_ = d.mustOpen(t, store.Options{Keyring: storetest.Keyring(t)}) // the right ones still open it
+		_ = d.mustOpen(t, store.Options{Keyring: storetest.Keyring(t), Author: storetest.Author()}) // the right ones still open it
 	})
 }
 
 func TestDataSurvivesReopening(t *testing.T) {
 	overBoth(t, func(t *testing.T, d database) {
-		s := d.mustOpen(t, store.Options{Keyring: storetest.Keyring(t)})
+		s := d.mustOpen(t, store.Options{Keyring: storetest.Keyring(t), Author: storetest.Author()})
 		if err := s.CreateSetting(t.Context(), &gateway.ProviderSetting{ID: "a", Provider: "openai", APIKey: gateway.NewSecret("credential")}); err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +222,7 @@ func TestDataSurvivesReopening(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		s = d.mustOpen(t, store.Options{Keyring: storetest.Keyring(t)})
+		s = d.mustOpen(t, store.Options{Keyring: storetest.Keyring(t), Author: storetest.Author()})
 		if p, err := s.Setting(t.Context(), "a"); err != nil || p.APIKey.Reveal() != "credential" {
 			t.Errorf("setting after reopening: %v, %v", p, err)
 		}
@@ -237,13 +237,13 @@ func TestDataSurvivesReopening(t *testing.T) {
 
 func TestNewerSchemaIsRefused(t *testing.T) {
 	overBoth(t, func(t *testing.T, d database) {
-		if err := d.mustOpen(t, store.Options{Keyring: storetest.Keyring(t)}).Close(); err != nil {
+		if err := d.mustOpen(t, store.Options{Keyring: storetest.Keyring(t), Author: storetest.Author()}).Close(); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := d.raw.ExecContext(t.Context(), "INSERT INTO bricks_schema (version_id, is_applied) VALUES (9999, true)"); err != nil {
 			t.Fatal(err)
 		}
-		s, err := d.open(store.Options{Keyring: storetest.Keyring(t)})
+		s, err := d.open(store.Options{Keyring: storetest.Keyring(t), Author: storetest.Author()})
 		if err == nil {
 			_ = s.Close()
 		}
@@ -255,7 +255,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 
 func TestSQLiteFilesAreForTheOwnerOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "odd ?#% name.db")
-	s, err := store.OpenSQLite(context.Background(), path, store.Options{Keyring: storetest.Keyring(t)})
+	s, err := store.OpenSQLite(context.Background(), path, store.Options{Keyring: storetest.Keyring(t), Author: storetest.Author()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/provider"
 )
@@ -43,7 +44,7 @@ func (s *Store) CreateCustomProvider(ctx context.Context, p *gateway.CustomProvi
 		if duplicate(err) {
 			return Change{}, conflict("a custom provider called %q exists already", made.Provider)
 		}
-		return Change{Kind: KindCustomProvider, ID: made.ID}, err
+		return Change{Kind: KindCustomProvider, ID: made.ID, After: audit.Show(ctx, &made)}, err
 	})
 	if err != nil {
 		return err
@@ -70,7 +71,7 @@ func (s *Store) UpdateCustomProvider(ctx context.Context, id string, change func
 		if err != nil {
 			return Change{}, err
 		}
-		name, created := p.Provider, p.CreatedAt
+		before, name, created := audit.Show(ctx, p), p.Provider, p.CreatedAt
 		if err := change(p, settings); err != nil {
 			return Change{}, err
 		}
@@ -78,7 +79,7 @@ func (s *Store) UpdateCustomProvider(ctx context.Context, id string, change func
 		updated = p
 		_, err = q.exec(ctx, "UPDATE custom_providers SET tags = ?, updated_at = ?, routes = ?, authentication_param = ?, authentication_header = ?, authentication_query = ?, revision = ? WHERE id = ?",
 			list(p.Tags), p.UpdatedAt.Unix(), routeList(p.Routes), text(p.AuthenticationParam), text(p.AuthenticationHeader), text(p.AuthenticationQuery), revision, id)
-		return Change{Kind: KindCustomProvider, ID: id}, err
+		return Change{Kind: KindCustomProvider, ID: id, Before: before, After: audit.Show(ctx, p)}, err
 	})
 	if err != nil {
 		return nil, err
@@ -110,7 +111,7 @@ func (s *Store) DeleteCustomProvider(ctx context.Context, id string) (int64, err
 			return Change{}, conflict("custom provider %q is used by provider settings: %s", p.Provider, strings.Join(users, ", "))
 		}
 		_, err = q.exec(ctx, "DELETE FROM custom_providers WHERE id = ?", id)
-		return Change{Kind: KindCustomProvider, ID: id}, err
+		return Change{Kind: KindCustomProvider, ID: id, Before: audit.Show(ctx, p)}, err
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 )
@@ -60,7 +61,7 @@ func (s *Store) CreateKey(ctx context.Context, key *gateway.Key, secret NewSecre
 		if err == nil {
 			err = s.addSecret(ctx, q, &made, secret)
 		}
-		return Change{Kind: KindKey, ID: made.ID, Digests: []secrets.Digest{secret.Digest}}, err
+		return Change{Kind: KindKey, ID: made.ID, Digests: []secrets.Digest{secret.Digest}, After: audit.Show(ctx, &made)}, err
 	})
 	if err != nil {
 		return err
@@ -79,7 +80,7 @@ func (s *Store) UpdateKey(ctx context.Context, id string, change func(*gateway.K
 		if err != nil {
 			return Change{}, err
 		}
-		created := key.CreatedAt
+		before, created := audit.Show(ctx, key), key.CreatedAt
 		if err := change(key); err != nil {
 			return Change{}, err
 		}
@@ -93,7 +94,9 @@ func (s *Store) UpdateKey(ctx context.Context, id string, change func(*gateway.K
 			}
 		}
 		updated = key
-		return s.keyChange(ctx, q, id)
+		made, err := s.keyChange(ctx, q, id)
+		made.Before, made.After = before, audit.Show(ctx, key)
+		return made, err
 	})
 	if err != nil {
 		return nil, err
@@ -117,14 +120,16 @@ func (s *Store) putKey(ctx context.Context, q querier, key *gateway.Key) error {
 // secrets. Its events stay.
 func (s *Store) DeleteKey(ctx context.Context, id string) (int64, error) {
 	return s.administer(ctx, "delete key", func(ctx context.Context, q querier, _ int64) (Change, error) {
+		key, err := s.key(ctx, q, id)
+		if err != nil {
+			return Change{}, err
+		}
 		change, err := s.keyChange(ctx, q, id)
 		if err != nil {
 			return Change{}, err
 		}
-		n, err := q.exec(ctx, "DELETE FROM keys WHERE id = ?", text(id))
-		if err == nil && n == 0 {
-			err = notFound("key", id)
-		}
+		change.Before = audit.Show(ctx, key)
+		_, err = q.exec(ctx, "DELETE FROM keys WHERE id = ?", text(id))
 		return change, err
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 )
@@ -30,10 +31,11 @@ func (s *Store) RotateKey(ctx context.Context, id string, secret NewSecret, oldV
 		if err != nil {
 			return Change{}, err
 		}
-		before, err := s.keyChange(ctx, q, id)
+		made, err := s.keyChange(ctx, q, id)
 		if err != nil {
 			return Change{}, err
 		}
+		made.Before = audit.Show(ctx, key)
 		if err := s.retireSecrets(ctx, q, id, oldValidUntil); err != nil {
 			return Change{}, err
 		}
@@ -42,8 +44,9 @@ func (s *Store) RotateKey(ctx context.Context, id string, secret NewSecret, oldV
 			return Change{}, err
 		}
 		rotated = key
-		before.Digests = append(before.Digests, secret.Digest)
-		return before, s.putKey(ctx, q, key)
+		made.Digests = append(made.Digests, secret.Digest)
+		made.After = audit.Show(ctx, key)
+		return made, s.putKey(ctx, q, key)
 	})
 	if err != nil {
 		return nil, err

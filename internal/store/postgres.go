@@ -81,6 +81,9 @@ func (s *Store) preparePostgres(ctx context.Context) error {
 	if err == nil {
 		err = s.claim(ctx)
 	}
+	if err == nil {
+		err = s.beginAudit(ctx)
+	}
 	_, errUnlock := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(lockMigrate))
 	return errors.Join(err, errUnlock)
 }

@@ -172,7 +172,7 @@ func TestPostgresUnreachable(t *testing.T) {
 	}
 	_, err = store.OpenPostgres(t.Context(), store.PostgresConfig{
 		Hosts: []string{"127.0.0.1", fmt.Sprintf("localhost:%d", port)}, Port: port, User: "o'brien", Password: gateway.NewSecret("canary-password"), Database: `a\b`,
-	}, store.Options{Keyring: storetest.Keyring(t)})
+	}, store.Options{Keyring: storetest.Keyring(t), Author: storetest.Author()})
 	if gateway.KindOf(err) != gateway.Unavailable {
 		t.Errorf("got %v, want kind unavailable", err)
 	}
@@ -187,7 +187,7 @@ func TestPostgresConcurrentStart(t *testing.T) {
 	var group errgroup.Group
 	for range 4 {
 		group.Go(func() error {
-			s, err := store.OpenPostgres(t.Context(), config, store.Options{Keyring: storetest.Keyring(t)})
+			s, err := store.OpenPostgres(t.Context(), config, store.Options{Keyring: storetest.Keyring(t), Author: storetest.Author()})
 			if err != nil {
 				return err
 			}

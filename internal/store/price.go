@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 )
 
@@ -33,6 +34,7 @@ func (s *Store) PutPriceOverride(ctx context.Context, o *gateway.PriceOverride) 
 	made.EffectiveFrom, made.UpdatedAt = time.Unix(o.EffectiveFrom.Unix(), 0).UTC(), s.seconds()
 	_, err := s.administer(ctx, "put price override", func(ctx context.Context, q querier, revision int64) (Change, error) {
 		made.Revision = revision
+		var before audit.View
 		if made.SettingID != "" {
 			if _, err := s.setting(ctx, q, made.SettingID); err != nil {
 				return Change{}, err
@@ -46,7 +48,7 @@ func (s *Store) PutPriceOverride(ctx context.Context, o *gateway.PriceOverride) 
 		case err != nil:
 			return Change{}, err
 		default:
-			made.ID, made.CreatedAt = old.ID, old.CreatedAt
+			made.ID, made.CreatedAt, before = old.ID, old.CreatedAt, audit.Show(ctx, old)
 			if _, err := q.exec(ctx, "DELETE FROM price_overrides WHERE id = ?", old.ID); err != nil {
 				return Change{}, err
 			}
@@ -57,7 +59,7 @@ func (s *Store) PutPriceOverride(ctx context.Context, o *gateway.PriceOverride) 
 		_, err = q.exec(ctx, "INSERT INTO price_overrides ("+priceColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 			made.ID, text(made.SettingID), text(made.Model), made.EffectiveFrom.Unix(), text(made.Prices),
 			made.CreatedAt.Unix(), made.UpdatedAt.Unix(), revision)
-		return Change{Kind: KindPrices, ID: made.ID}, err
+		return Change{Kind: KindPrices, ID: made.ID, Before: before, After: audit.Show(ctx, &made)}, err
 	})
 	if err != nil {
 		return err
@@ -81,11 +83,12 @@ func checkPriceRoom(ctx context.Context, q querier, o *gateway.PriceOverride) er
 // DeletePriceOverride returns the revision from which on the override is gone.
 func (s *Store) DeletePriceOverride(ctx context.Context, id string) (int64, error) {
 	return s.administer(ctx, "delete price override", func(ctx context.Context, q querier, _ int64) (Change, error) {
-		n, err := q.exec(ctx, "DELETE FROM price_overrides WHERE id = ?", text(id))
-		if err == nil && n == 0 {
-			err = notFound("price override", id)
+		old, err := priceOverride(ctx, q, id)
+		if err != nil {
+			return Change{}, err
 		}
-		return Change{Kind: KindPrices, ID: id}, err
+		_, err = q.exec(ctx, "DELETE FROM price_overrides WHERE id = ?", text(id))
+		return Change{Kind: KindPrices, ID: id, Before: audit.Show(ctx, old)}, err
 	})
 }
 
@@ -107,12 +110,17 @@ func (s *Store) PriceOverrides(ctx context.Context) ([]*gateway.PriceOverride, e
 func (s *Store) PriceOverride(ctx context.Context, id string) (*gateway.PriceOverride, error) {
 	var o *gateway.PriceOverride
 	err := s.view(ctx, "read price override", func(ctx context.Context, q querier) (err error) {
-		o, err = scanPrice(q.queryRow(ctx, "SELECT "+priceColumns+" FROM price_overrides WHERE id = ?", text(id)))
-		if errors.Is(err, sql.ErrNoRows) {
-			err = notFound("price override", id)
-		}
+		o, err = priceOverride(ctx, q, id)
 		return err
 	})
+	return o, err
+}
+
+func priceOverride(ctx context.Context, q querier, id string) (*gateway.PriceOverride, error) {
+	o, err := scanPrice(q.queryRow(ctx, "SELECT "+priceColumns+" FROM price_overrides WHERE id = ?", text(id)))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = notFound("price override", id)
+	}
 	return o, err
 }
 
@@ -131,13 +139,18 @@ const metaUnknownPrice = "unknown_price_policy"
 // UnknownPricePolicy returns the stored policy; empty: none is stored.
 func (s *Store) UnknownPricePolicy(ctx context.Context) (gateway.UnknownPricePolicy, error) {
 	var p gateway.UnknownPricePolicy
-	err := s.view(ctx, "read unknown-price policy", func(ctx context.Context, q querier) error {
-		err := q.queryRow(ctx, "SELECT value FROM meta WHERE name = ?", metaUnknownPrice).Scan(&p)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
+	err := s.view(ctx, "read unknown-price policy", func(ctx context.Context, q querier) (err error) {
+		p, err = unknownPricePolicy(ctx, q)
 		return err
 	})
+	return p, err
+}
+
+func unknownPricePolicy(ctx context.Context, q querier) (p gateway.UnknownPricePolicy, err error) {
+	err = q.queryRow(ctx, "SELECT value FROM meta WHERE name = ?", metaUnknownPrice).Scan(&p)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
 	return p, err
 }
 
@@ -148,10 +161,13 @@ func (s *Store) SetUnknownPricePolicy(ctx context.Context, p gateway.UnknownPric
 		return 0, invalid("the unknown-price policy is deny or allow")
 	}
 	return s.administer(ctx, "set unknown-price policy", func(ctx context.Context, q querier, _ int64) (Change, error) {
-		_, err := q.exec(ctx, "DELETE FROM meta WHERE name = ?", metaUnknownPrice)
+		old, err := unknownPricePolicy(ctx, q)
+		if err == nil {
+			_, err = q.exec(ctx, "DELETE FROM meta WHERE name = ?", metaUnknownPrice)
+		}
 		if err == nil && p != "" {
 			_, err = q.exec(ctx, "INSERT INTO meta (name, value) VALUES (?, ?)", metaUnknownPrice, string(p))
 		}
-		return Change{Kind: KindPrices, ID: metaUnknownPrice}, err
+		return Change{Kind: KindPrices, ID: metaUnknownPrice, Before: audit.Show(ctx, old), After: audit.Show(ctx, p)}, err
 	})
 }

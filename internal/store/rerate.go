@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 )
 
@@ -59,7 +60,12 @@ func (s *Store) RerateEvents(ctx context.Context, r Rerate) (page []Rerated, cor
 	if !r.Apply {
 		err = s.view(ctx, "price events again", work)
 	} else {
-		err = s.update(ctx, "correct events", func(ctx context.Context, tx *sql.Tx) error {
+		author, errAuthor := s.author(ctx)
+		if errAuthor != nil {
+			return nil, nil, EventCursor{}, fmt.Errorf("correct events: %w", errAuthor)
+		}
+		var entry audit.Entry
+		err = s.update(audit.By(ctx, author), "correct events", func(ctx context.Context, tx *sql.Tx) error {
 			q := querier{tx, s.dialect}
 			// Whoever else corrects waits here, and then sees these corrections.
 			if _, err := q.exec(ctx, "UPDATE revision SET value = value WHERE id = 1"); err != nil {
@@ -68,8 +74,18 @@ func (s *Store) RerateEvents(ctx context.Context, r Rerate) (page []Rerated, cor
 			if err := work(ctx, q); err != nil {
 				return err
 			}
-			return s.insertEvents(ctx, tx, corrections)
+			if err := s.insertEvents(ctx, tx, corrections); err != nil || len(corrections) == 0 {
+				return err
+			}
+			var err error
+			if entry, err = correctionsMade(ctx, corrections).entry(author); err != nil {
+				return err
+			}
+			return s.record(ctx, q, &entry)
 		})
+		if err == nil && entry.Number > 0 {
+			s.logEntry(ctx, &entry)
+		}
 	}
 	if err != nil {
 		return nil, nil, EventCursor{}, err
@@ -119,6 +135,21 @@ func (s *Store) rerate(ctx context.Context, q querier, r Rerate) (page []Rerated
 		page = append(page, one)
 	}
 	return page, corrections, nil
+}
+
+// Corrections is what the audit log says of a page of corrections.
+type Corrections struct {
+	Count      int
+	Difference gateway.NanoUSD // of all together
+	From, To   time.Time       // of the first and the last corrected event
+}
+
+func correctionsMade(ctx context.Context, made []*gateway.Event) Change {
+	c := Corrections{Count: len(made), From: made[0].CreatedAt, To: made[len(made)-1].CreatedAt}
+	for _, e := range made {
+		c.Difference += e.Cost
+	}
+	return Change{Kind: KindEvents, ID: made[0].ID, After: audit.Show(ctx, &c)}
 }
 
 // made is what corrections of one event there are.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 )
 
@@ -51,7 +52,7 @@ func (s *Store) CreateRoute(ctx context.Context, route *gateway.Route) error {
 		if duplicate(err) {
 			return Change{}, conflict("a route with id %q exists already", made.ID)
 		}
-		return Change{Kind: KindRoute, ID: made.ID}, err
+		return Change{Kind: KindRoute, ID: made.ID, After: audit.Show(ctx, &made)}, err
 	})
 	if err != nil {
 		return err
@@ -69,7 +70,7 @@ func (s *Store) UpdateRoute(ctx context.Context, id string, change func(*gateway
 		if err != nil {
 			return Change{}, err
 		}
-		created := route.CreatedAt
+		before, created := audit.Show(ctx, route), route.CreatedAt
 		if err := change(route); err != nil {
 			return Change{}, err
 		}
@@ -80,7 +81,7 @@ func (s *Store) UpdateRoute(ctx context.Context, id string, change func(*gateway
 		updated = route
 		_, err = q.exec(ctx, "UPDATE routes SET name = ?, path = ?, updated_at = ?, key_ids = ?, steps = ?, operation = ?, cache = ?, revision = ? WHERE id = ?",
 			text(route.Name), text(route.Path), route.UpdatedAt.Unix(), list(route.KeyIDs), stepsJSON(route.Steps), text(route.Operation), cacheJSON(route.Cache), revision, id)
-		return Change{Kind: KindRoute, ID: id}, err
+		return Change{Kind: KindRoute, ID: id, Before: before, After: audit.Show(ctx, route)}, err
 	})
 	if err != nil {
 		return nil, err
@@ -91,11 +92,12 @@ func (s *Store) UpdateRoute(ctx context.Context, id string, change func(*gateway
 // DeleteRoute returns the revision from which on the route is gone.
 func (s *Store) DeleteRoute(ctx context.Context, id string) (int64, error) {
 	return s.administer(ctx, "delete route", func(ctx context.Context, q querier, _ int64) (Change, error) {
-		n, err := q.exec(ctx, "DELETE FROM routes WHERE id = ?", text(id))
-		if err == nil && n == 0 {
-			err = notFound("route", id)
+		route, err := s.route(ctx, q, id)
+		if err != nil {
+			return Change{}, err
 		}
-		return Change{Kind: KindRoute, ID: id}, err
+		_, err = q.exec(ctx, "DELETE FROM routes WHERE id = ?", text(id))
+		return Change{Kind: KindRoute, ID: id, Before: audit.Show(ctx, route)}, err
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 )
 
@@ -49,7 +50,7 @@ func (s *Store) CreateSetting(ctx context.Context, setting *gateway.ProviderSett
 		if duplicate(err) {
 			return Change{}, conflict("a provider setting with id %q exists already", made.ID)
 		}
-		return Change{Kind: KindSetting, ID: made.ID}, err
+		return Change{Kind: KindSetting, ID: made.ID, After: audit.Show(ctx, &made)}, err
 	})
 	if err != nil {
 		return err
@@ -69,7 +70,7 @@ func (s *Store) UpdateSetting(ctx context.Context, id string, change func(*gatew
 		if err != nil {
 			return Change{}, err
 		}
-		created := setting.CreatedAt
+		before, created := audit.Show(ctx, setting), setting.CreatedAt
 		if err := change(setting); err != nil {
 			return Change{}, err
 		}
@@ -81,7 +82,7 @@ func (s *Store) UpdateSetting(ctx context.Context, id string, change func(*gatew
 		updated = setting
 		_, err = q.exec(ctx, "UPDATE settings SET name = ?, provider = ?, updated_at = ?, allowed_models = ?, sealed = ?, revision = ? WHERE id = ?",
 			text(setting.Name), text(setting.Provider), setting.UpdatedAt.Unix(), list(setting.AllowedModels), sealed, revision, id)
-		return Change{Kind: KindSetting, ID: id}, err
+		return Change{Kind: KindSetting, ID: id, Before: before, After: audit.Show(ctx, setting)}, err
 	})
 	if err != nil {
 		return nil, err
@@ -93,6 +94,10 @@ func (s *Store) UpdateSetting(ctx context.Context, id string, change func(*gatew
 // setting that keys use is a Conflict that names them.
 func (s *Store) DeleteSetting(ctx context.Context, id string) (int64, error) {
 	return s.administer(ctx, "delete provider setting", func(ctx context.Context, q querier, _ int64) (Change, error) {
+		setting, err := s.setting(ctx, q, id)
+		if err != nil {
+			return Change{}, err
+		}
 		const shown = 10
 		rows, err := q.query(ctx, fmt.Sprintf("SELECT DISTINCT key_id FROM key_settings WHERE setting_id = ? ORDER BY key_id LIMIT %d", shown+1), text(id))
 		if err != nil {
@@ -108,11 +113,8 @@ func (s *Store) DeleteSetting(ctx context.Context, id string) (int64, error) {
 		if len(users) > 0 {
 			return Change{}, conflict("provider setting %q is used by keys: %s", id, strings.Join(users, ", "))
 		}
-		n, err := q.exec(ctx, "DELETE FROM settings WHERE id = ?", text(id))
-		if err == nil && n == 0 {
-			err = notFound("provider setting", id)
-		}
-		return Change{Kind: KindSetting, ID: id}, err
+		_, err = q.exec(ctx, "DELETE FROM settings WHERE id = ?", text(id))
+		return Change{Kind: KindSetting, ID: id, Before: audit.Show(ctx, setting)}, err
 	})
 }
 

@@ -51,6 +51,9 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	if err == nil {
 		err = s.claim(ctx)
 	}
+	if err == nil {
+		err = s.beginAudit(ctx)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
 	}

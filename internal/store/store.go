@@ -5,7 +5,8 @@
 // The idea needed to read it: every administrative write is one transaction
 // that first raises a global revision. That row's lock makes such writes take
 // turns, so a reader who asks for the changes since a revision never misses
-// one that commits late. Events are another matter: they are written in bulk and
+// one that commits late. The same transaction writes the change into the audit
+// log; one that cannot be is undone. Events are another matter: they are written in bulk and
 // raise no revision. One thing of them changes, once: the price status of an
 // event whose cost was not known when it was written.
 //
@@ -22,6 +23,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 )
 
@@ -34,6 +36,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Author is named in the audit log by changes whose context names nobody.
+	// nil: such a change is refused, as it must be where people make changes.
+	Author *audit.Author
 }
 
 // Store is one database. It is safe for concurrent use.
@@ -44,6 +49,9 @@ type Store struct {
 	keyring *secrets.Keyring
 	logger  *slog.Logger
 	now     func() time.Time
+
+	chain    *audit.Chain
+	fallback *audit.Author // nil: none
 
 	readTimeout  time.Duration // 0: none
 	writeTimeout time.Duration // 0: none
@@ -75,7 +83,7 @@ func newStore(o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Store{keyring: o.Keyring, logger: o.Logger, now: o.Now}, nil
+	return &Store{keyring: o.Keyring, logger: o.Logger, now: o.Now, chain: audit.NewChain(o.Keyring), fallback: o.Author}, nil
 }
 
 // Close stops what runs in the background and closes the connections.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 )
 
@@ -81,7 +82,7 @@ func (s *Store) CreateUser(ctx context.Context, user *gateway.User) error {
 		if duplicate(err) {
 			return Change{}, conflict("a user with id %q exists already", made.ID)
 		}
-		return Change{Kind: KindUser, ID: made.ID, UserIDs: []string{made.UserID}}, err
+		return Change{Kind: KindUser, ID: made.ID, UserIDs: []string{made.UserID}, After: audit.Show(ctx, &made)}, err
 	})
 	if err != nil {
 		return err
@@ -100,6 +101,7 @@ func (s *Store) UpdateUser(ctx context.Context, id string, change func(*gateway.
 			return Change{}, err
 		}
 		created, before := user.CreatedAt, user.UserID
+		made := Change{Kind: KindUser, ID: id, Before: audit.Show(ctx, user)}
 		if err := change(user); err != nil {
 			return Change{}, err
 		}
@@ -109,7 +111,8 @@ func (s *Store) UpdateUser(ctx context.Context, id string, change func(*gateway.
 		}
 		updated = user
 		_, err = q.exec(ctx, "UPDATE users SET "+strings.Join(userColumns, " = ?, ")+" = ? WHERE id = ?", append(userRow(user), id)...)
-		return Change{Kind: KindUser, ID: id, UserIDs: slices.Compact([]string{before, user.UserID})}, err
+		made.UserIDs, made.After = slices.Compact([]string{before, user.UserID}), audit.Show(ctx, user)
+		return made, err
 	})
 	if err != nil {
 		return nil, err
@@ -126,7 +129,7 @@ func (s *Store) DeleteUser(ctx context.Context, id string) (int64, error) {
 			return Change{}, err
 		}
 		_, err = q.exec(ctx, "DELETE FROM users WHERE id = ?", user.ID)
-		return Change{Kind: KindUser, ID: user.ID, UserIDs: []string{user.UserID}}, err
+		return Change{Kind: KindUser, ID: user.ID, UserIDs: []string{user.UserID}, Before: audit.Show(ctx, user)}, err
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/internal/store"
@@ -116,10 +118,16 @@ func Keyring(t testing.TB) *secrets.Keyring {
 	return k
 }
 
+// Author is named by changes of tests that name nobody. Every test that is not
+// about the audit log may use it.
+func Author() *audit.Author {
+	return &audit.Author{ID: "test", Name: "a test", Operation: "test", View: json.Marshal}
+}
+
 // SQLite opens an empty store in a directory of the test's own.
 func SQLite(t testing.TB) *store.Store {
 	t.Helper()
-	s, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "bricks.db"), store.Options{Keyring: Keyring(t)})
+	s, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "bricks.db"), store.Options{Keyring: Keyring(t), Author: Author()})
 	if err != nil {
 		t.Fatalf("open SQLite: %v", err)
 	}
@@ -137,7 +145,7 @@ func Postgres(t testing.TB) *store.Store {
 // OpenPostgres opens a store on a database that PostgresDatabase made.
 func OpenPostgres(t testing.TB, c store.PostgresConfig) *store.Store {
 	t.Helper()
-	s, err := store.OpenPostgres(t.Context(), c, store.Options{Keyring: Keyring(t)})
+	s, err := store.OpenPostgres(t.Context(), c, store.Options{Keyring: Keyring(t), Author: Author()})
 	if err != nil {
 		t.Fatalf("open PostgreSQL: %v", err)
 	}
