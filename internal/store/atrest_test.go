@@ -105,7 +105,9 @@ func (d database) mustOpen(t *testing.T, o store.Options) *store.Store {
 func TestSecretsAtRest(t *testing.T) {
 	overBoth(t, func(t *testing.T, d database) {
 		ring := storetest.Keyring(t)
-		s := d.mustOpen(t, store.Options{Keyring: ring, Author: storetest.Author()})
+		author := storetest.Author()
+		author.View = func(any) ([]byte, error) { return []byte("{}"), nil } // what the audit log may show is the author's to know
+		s := d.mustOpen(t, store.Options{Keyring: ring, Author: author})
 		p := &gateway.ProviderSetting{
 			Name: "in-clear", Provider: "custom", APIKey: gateway.NewSecret("canary-credential"),
 			Params: map[string]string{"secretParam": "canary-parameter"},

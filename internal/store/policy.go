@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 )
 
@@ -47,7 +48,7 @@ func (s *Store) CreatePolicy(ctx context.Context, p *gateway.Policy) error {
 		if duplicate(err) {
 			return Change{}, conflict("a policy with id %q exists already", made.ID)
 		}
-		return Change{Kind: KindPolicy, ID: made.ID}, err
+		return Change{Kind: KindPolicy, ID: made.ID, After: audit.Show(ctx, &made)}, err
 	})
 	if err != nil {
 		return err
@@ -65,7 +66,7 @@ func (s *Store) UpdatePolicy(ctx context.Context, id string, change func(*gatewa
 		if err != nil {
 			return Change{}, err
 		}
-		created := p.CreatedAt
+		before, created := audit.Show(ctx, p), p.CreatedAt
 		if err := change(p); err != nil {
 			return Change{}, err
 		}
@@ -74,7 +75,7 @@ func (s *Store) UpdatePolicy(ctx context.Context, id string, change func(*gatewa
 		_, err = q.exec(ctx, "UPDATE policies SET name = ?, tags = ?, updated_at = ?, rules = ?, regex = ?, apply_to_response = ?, restore_in_response = ?, on_error = ?, detectors = ?, revision = ? WHERE id = ?",
 			text(p.Name), list(p.Tags), p.UpdatedAt.Unix(), rulesJSON(p.Rules), regexJSON(p.Regex),
 			p.ApplyToResponse, p.RestoreInResponse, text(p.OnError), list(p.Detectors), revision, id)
-		return Change{Kind: KindPolicy, ID: id}, err
+		return Change{Kind: KindPolicy, ID: id, Before: before, After: audit.Show(ctx, p)}, err
 	})
 	if err != nil {
 		return nil, err
@@ -86,6 +87,10 @@ func (s *Store) UpdatePolicy(ctx context.Context, id string, change func(*gatewa
 // keys name is a Conflict that names them: no key loses its protection unasked.
 func (s *Store) DeletePolicy(ctx context.Context, id string) (int64, error) {
 	return s.administer(ctx, "delete policy", func(ctx context.Context, q querier, _ int64) (Change, error) {
+		p, err := policyByID(ctx, q, id)
+		if err != nil {
+			return Change{}, err
+		}
 		const shown = 10
 		// The second condition is the index's own; PostgreSQL needs to see it.
 		rows, err := q.query(ctx, fmt.Sprintf("SELECT id FROM keys WHERE policy_id = ? AND policy_id <> '' ORDER BY id LIMIT %d", shown+1), text(id))
@@ -102,11 +107,8 @@ func (s *Store) DeletePolicy(ctx context.Context, id string) (int64, error) {
 		if len(keys) > 0 {
 			return Change{}, conflict("policy %q is used by keys: %s", id, strings.Join(keys, ", "))
 		}
-		n, err := q.exec(ctx, "DELETE FROM policies WHERE id = ?", text(id))
-		if err == nil && n == 0 {
-			err = notFound("policy", id)
-		}
-		return Change{Kind: KindPolicy, ID: id}, err
+		_, err = q.exec(ctx, "DELETE FROM policies WHERE id = ?", text(id))
+		return Change{Kind: KindPolicy, ID: id, Before: audit.Show(ctx, p)}, err
 	})
 }
 
