@@ -3,6 +3,7 @@ package admin
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/secrets"
 )
 
 // Role is what an admin key may do.
@@ -27,7 +29,8 @@ const (
 // AdminKey is a credential of this API.
 type AdminKey struct {
 	Key  gateway.Secret
-	Role Role // empty: RoleAdmin
+	Name string // for people, such as the variable that it comes from
+	Role Role   // empty: RoleAdmin
 	// Tags, when there are any, limit the holder to objects that carry all of
 	// them. Provider settings carry none and are out of its sight.
 	Tags []string
@@ -44,6 +47,8 @@ const (
 // principal is who asks.
 type principal struct {
 	digest [sha256.Size]byte
+	id     string // as the audit log names it
+	name   string
 	role   Role
 	scope  []string
 }
@@ -69,7 +74,8 @@ func newPrincipals(o Options) ([]principal, error) {
 		if k.Role != RoleAdmin && k.Role != RoleViewer {
 			return nil, fmt.Errorf("admin key %d has the unknown role %q", i+1, k.Role)
 		}
-		p := principal{digest: sha256.Sum256([]byte(text)), role: k.Role, scope: k.Tags}
+		p := principal{digest: sha256.Sum256([]byte(text)), name: k.Name, role: k.Role, scope: k.Tags}
+		p.id = configuredID(o.Keyring, p.digest)
 		if slices.ContainsFunc(list, func(q principal) bool { return q.digest == p.digest }) {
 			return nil, fmt.Errorf("admin key %d is given twice", i+1)
 		}
@@ -78,11 +84,18 @@ func newPrincipals(o Options) ([]principal, error) {
 	return list, nil
 }
 
+// configuredID names a key of the configuration. It is the same as long as the
+// key is, and without the pepper it says nothing about it.
+func configuredID(k *secrets.Keyring, hash secrets.Digest) string {
+	d := k.KeyDigest(hash)
+	return "configured:" + hex.EncodeToString(d[:6])
+}
+
 // authenticate finds who asks. Its time does not depend on which key, if any,
 // matches, and every failure looks the same.
 func (a *api) authenticate(r *http.Request) (principal, error) {
 	if len(a.principals) == 0 {
-		return principal{role: RoleAdmin}, a.checkLocal(r)
+		return principal{id: "local", name: "this machine, without a key", role: RoleAdmin}, a.checkLocal(r)
 	}
 	presented := r.Header.Values(keyHeader)
 	digest := sha256.Sum256([]byte(strings.Join(presented, "\n")))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"reflect"
 	"runtime/debug"
@@ -15,6 +16,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/bricks-gateway/bricks/internal/audit"
 )
 
 // maxBody is the longest request body that is read.
@@ -122,7 +125,25 @@ func (c *call) run(rt route, w http.ResponseWriter) (any, error) {
 			return nil, err
 		}
 	}
-	return rt.handle(c.request.Context(), c)
+	ctx := c.request.Context()
+	if rt.writes() { // only there: the store refuses what a reading route would change
+		ctx = audit.By(ctx, c.author(rt))
+	}
+	return rt.handle(ctx, c)
+}
+
+// author is who the audit log says did it.
+func (c *call) author(rt route) audit.Author {
+	return audit.Author{ID: c.who.id, Name: c.who.name, Role: string(c.who.role), Address: clientAddress(c.request), Operation: rt.id, View: View}
+}
+
+// clientAddress is where the request comes from. Headers of proxies are not
+// believed: anyone can send them.
+func clientAddress(r *http.Request) string {
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		return host
+	}
+	return r.RemoteAddr
 }
 
 func (c *call) authorize(need access) error {
@@ -283,10 +304,15 @@ func (a *api) recoverPanic(w http.ResponseWriter, r *http.Request) {
 	internalError.with("internal error").write(w, r)
 }
 
-// fail answers with a problem and logs what is the server's own fault.
+// fail answers with a problem, and logs what is the server's own fault and who
+// was refused.
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := a.problemOf(r.Context(), err)
-	if p.Status >= http.StatusInternalServerError {
+	switch {
+	case p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden:
+		who, _ := r.Context().Value(principalKey{}).(principal)
+		a.Logger.Warn("admin request refused", "method", r.Method, "path", r.URL.Path, "status", p.Status, "author", who.id, "address", clientAddress(r), "reason", p.Detail)
+	case p.Status >= http.StatusInternalServerError:
 		a.Logger.Error("admin request failed", "method", r.Method, "route", r.Pattern, "status", p.Status, "error", err)
 	}
 	p.write(w, r)

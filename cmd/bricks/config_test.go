@@ -188,8 +188,8 @@ func TestVersionNeedsNoConfiguration(t *testing.T) {
 }
 
 func TestAdminKeys(t *testing.T) {
-	key := func(role admin.Role, text string, tags ...string) admin.AdminKey {
-		return admin.AdminKey{Key: gateway.NewSecret(text), Role: role, Tags: tags}
+	key := func(name string, role admin.Role, text string, tags ...string) admin.AdminKey {
+		return admin.AdminKey{Key: gateway.NewSecret(text), Name: name, Role: role, Tags: tags}
 	}
 	for name, tc := range map[string]struct {
 		args, environment []string
@@ -197,15 +197,18 @@ func TestAdminKeys(t *testing.T) {
 	}{
 		"none": {nil, nil, nil},
 		"ADMIN_PASS is one key, whatever it holds": {
-			nil, []string{"ADMIN_PASS=viewer=a,b"}, []admin.AdminKey{key(admin.RoleAdmin, "viewer=a,b")},
+			nil, []string{"ADMIN_PASS=viewer=a,b"}, []admin.AdminKey{key("ADMIN_PASS", admin.RoleAdmin, "viewer=a,b")},
 		},
 		"ADMIN_KEYS is a list": {
 			nil, []string{"ADMIN_KEYS=one, viewer=two,admin[x  y]=three=,"},
-			[]admin.AdminKey{key(admin.RoleAdmin, "one"), key(admin.RoleViewer, "two"), key(admin.RoleAdmin, "three=", "x", "y")},
+			[]admin.AdminKey{
+				key("ADMIN_KEYS, key 1", admin.RoleAdmin, "one"), key("ADMIN_KEYS, key 2", admin.RoleViewer, "two"),
+				key("ADMIN_KEYS, key 3", admin.RoleAdmin, "three=", "x", "y"),
+			},
 		},
 		"flags replace variables": {
 			[]string{"--admin-key=a,b", "--admin-key=viewer[x]=c"}, []string{"ADMIN_PASS=p", "ADMIN_KEYS=q"},
-			[]admin.AdminKey{key(admin.RoleAdmin, "a,b"), key(admin.RoleViewer, "c", "x")},
+			[]admin.AdminKey{key("--admin-key, key 1", admin.RoleAdmin, "a,b"), key("--admin-key, key 2", admin.RoleViewer, "c", "x")},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/bricks-gateway/bricks/admin"
+	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/internal/store"
@@ -67,7 +69,7 @@ func awaitStore(ctx context.Context, c config, logger *slog.Logger) (*store.Stor
 }
 
 // makeDefaultSetting makes the provider setting of OPENAI_API_KEY, once: when
-// there is no setting at all.
+// there is no setting at all. The audit log says that it was the gateway.
 func (s *system) makeDefaultSetting(ctx context.Context) error {
 	if s.config.OpenAIKey.Empty() {
 		return nil
@@ -79,6 +81,7 @@ func (s *system) makeDefaultSetting(ctx context.Context) error {
 	if len(settings) > 0 {
 		return nil
 	}
+	ctx = audit.By(ctx, audit.Author{ID: "gateway", Name: "the gateway at its start", Operation: "makeDefaultSetting", View: admin.View})
 	setting := &gateway.ProviderSetting{Name: "default", Provider: "openai", APIKey: s.config.OpenAIKey}
 	if err := s.db.CreateSetting(ctx, setting); err != nil {
 		return fmt.Errorf("make default provider setting: %w", err)

@@ -105,11 +105,12 @@ func (c *config) validateAdmin() error {
 // adminKeys returns the admin keys in force: those of the flags, else those of
 // the variables.
 func (c *config) adminKeys() ([]admin.AdminKey, error) {
-	texts := c.AdminKeyFlags
+	texts, from := c.AdminKeyFlags, "--admin-key"
 	var keys []admin.AdminKey
 	if len(texts) == 0 {
+		from = "ADMIN_KEYS"
 		if !c.AdminPass.Empty() {
-			keys = append(keys, admin.AdminKey{Key: c.AdminPass, Role: admin.RoleAdmin})
+			keys = append(keys, admin.AdminKey{Key: c.AdminPass, Name: "ADMIN_PASS", Role: admin.RoleAdmin})
 		}
 		for text := range strings.SplitSeq(c.AdminKeys.Reveal(), ",") {
 			if text = strings.TrimSpace(text); text != "" {
@@ -124,6 +125,7 @@ func (c *config) adminKeys() ([]admin.AdminKey, error) {
 			faults = append(faults, fmt.Errorf("admin key %d: %w", i+1, err))
 			continue
 		}
+		k.Name = fmt.Sprintf("%s, key %d", from, i+1)
 		keys = append(keys, k)
 	}
 	return keys, errors.Join(faults...)
