@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/provider"
@@ -20,7 +21,8 @@ import (
 
 // Store is what the API needs of the store. Errors are *gateway.Error where the
 // client may see them. A non-nil error of a change function aborts the change
-// and comes back (wrapped).
+// and comes back (wrapped). A context that names no author (audit.By) is refused
+// by everything that changes something.
 type Store interface {
 	Ping(ctx context.Context) error
 
@@ -75,6 +77,9 @@ type Store interface {
 	PriceOverrides(ctx context.Context) ([]*gateway.PriceOverride, error)
 	UnknownPricePolicy(ctx context.Context) (gateway.UnknownPricePolicy, error)
 	SetUnknownPricePolicy(ctx context.Context, p gateway.UnknownPricePolicy) (revision int64, err error)
+
+	AuditEntries(ctx context.Context, f store.AuditFilter) ([]audit.Entry, error)
+	VerifyAudit(ctx context.Context, anchor audit.Anchor) (last audit.Anchor, err error)
 }
 
 // Applier puts a committed revision in force.
@@ -192,6 +197,7 @@ func (a *api) table() []route {
 	routes = append(routes, a.reportingRoutes()...)
 	routes = append(routes, a.standingRoutes()...)
 	routes = append(routes, a.pricingRoutes()...)
+	routes = append(routes, a.auditRoutes()...)
 	return append(routes, a.systemRoutes()...)
 }
 

@@ -33,6 +33,8 @@ const (
 	// tag scope are refused.
 	readingWhole
 	writingWhole
+	// readingAdmin is for what only admins without a scope may even see.
+	readingAdmin
 )
 
 // route is one row of the API: how it is called, what its document says and
@@ -147,11 +149,16 @@ func clientAddress(r *http.Request) string {
 }
 
 func (c *call) authorize(need access) error {
-	if (need == writing || need == writingWhole) && c.who.role != RoleAdmin {
-		return forbidden.with("this admin key may read only")
+	if c.who.role != RoleAdmin {
+		switch need {
+		case writing, writingWhole:
+			return forbidden.with("this caller may read only")
+		case readingAdmin:
+			return forbidden.with("only admins may see this")
+		}
 	}
 	if need >= readingWhole && len(c.who.scope) > 0 {
-		return forbidden.with("this admin key is limited to tags, and what this route shows carries none")
+		return forbidden.with("this caller is limited to tags, and what this route shows carries none")
 	}
 	return nil
 }

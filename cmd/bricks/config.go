@@ -67,6 +67,7 @@ type config struct {
 	DefaultUser defaultUserConfig `envPrefix:"DEFAULT_USER_"`
 	Rerate      rerateFlags       // of bricks events rerate
 	SettingTest settingFlags      // of bricks settings test
+	AuditVerify auditFlags        // of bricks audit verify
 	PolicyScan  scanFlags         // of bricks policy scan
 	PolicyTest  policyTestFlags   // of bricks policy test
 

@@ -68,6 +68,8 @@ func run(ctx context.Context, args, environment []string, stdout, stderr io.Writ
 		return runMigrate(ctx, c, logger, stderr)
 	case "ledger verify":
 		return runLedgerVerify(ctx, c, stdout)
+	case "audit verify":
+		return runAuditVerify(ctx, c, logger, stdout)
 	case "events rerate":
 		return runRerate(ctx, c, stdout, stderr)
 	case "policy test <id> <text>":

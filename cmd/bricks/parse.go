@@ -54,6 +54,7 @@ type commandLine struct {
 	Ledger       struct {
 		Verify struct{} `cmd:"" help:"Compare what the running gateway counts with the sums of its events."`
 	} `cmd:"" help:"Look at the ledger."`
+	Audit    auditCommand    `cmd:"" help:"Look at the audit log."`
 	Settings settingsCommand `cmd:"" help:"Tools for provider settings."`
 	Events   eventsCommand   `cmd:"" help:"Tools for events."`
 	Policy   policyCommand   `cmd:"" help:"Tools for policies."`
@@ -104,6 +105,7 @@ func parse(args []string, environment []string, stdout, stderr io.Writer) (comma
 	c.apply(&cl)
 	if errFlags == nil {
 		c.Rerate, c.SettingTest, c.PolicyTest = cl.Events.Rerate, cl.Settings.Test, cl.Policy.Test
+		c.AuditVerify = cl.Audit.Verify
 	}
 	faults = append(faults, c.Validate())
 	if errFlags == nil {
