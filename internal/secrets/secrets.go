@@ -87,6 +87,12 @@ func mac(key []byte, message string) Digest {
 // hash (HMAC-SHA-256 under the pepper) of its HashKey.
 func (k *Keyring) KeyDigest(sha256 Digest) Digest { return mac(k.pepper, string(sha256[:])) }
 
+// AdminKeyDigest is the name under which the store knows an admin key. No Bricks
+// key has the same one, whatever its text.
+func (k *Keyring) AdminKeyDigest(sha256 Digest) Digest {
+	return mac(k.pepper, "bricks admin key: "+string(sha256[:]))
+}
+
 // Derive is a key for one purpose, made of the pepper. It gives nothing of the
 // pepper away, and every process with the same pepper makes the same one.
 func (k *Keyring) Derive(purpose string) Digest { return mac(k.pepper, "bricks derived key: "+purpose) }

@@ -74,6 +74,10 @@ func changes(s *store.Store, o *prepared) map[string]func(context.Context) error
 			return err
 		},
 		"DeletePolicy": func(ctx context.Context) error { _, err := s.DeletePolicy(ctx, o.policy); return err },
+		"CreateAdminKey": func(ctx context.Context) error {
+			return s.CreateAdminKey(ctx, &gateway.AdminKey{Name: "new", Role: gateway.RoleViewer}, secrets.HashKey("new"))
+		},
+		"DeleteAdminKey": func(ctx context.Context) error { _, err := s.DeleteAdminKey(ctx, o.adminKey); return err },
 		"PutPriceOverride": func(ctx context.Context) error {
 			return s.PutPriceOverride(ctx, &gateway.PriceOverride{Model: "m", Prices: `{"a":1}`, EffectiveFrom: time.Unix(2, 0)})
 		},
@@ -90,7 +94,7 @@ func changes(s *store.Store, o *prepared) map[string]func(context.Context) error
 }
 
 // prepared holds the ids of what there is to change.
-type prepared struct{ setting, spare, custom, key, route, user, policy, price string }
+type prepared struct{ setting, spare, custom, key, route, user, policy, price, adminKey string }
 
 func prepare(t *testing.T, s *store.Store) *prepared {
 	t.Helper()
@@ -98,18 +102,19 @@ func prepare(t *testing.T, s *store.Store) *prepared {
 	setting, spare := &gateway.ProviderSetting{Provider: "openai"}, &gateway.ProviderSetting{Provider: "openai"}
 	custom, key := &gateway.CustomProvider{Provider: "own"}, &gateway.Key{Name: "k"}
 	route, user, policy := &gateway.Route{Name: "r", Path: "/r"}, &gateway.User{Name: "u"}, &gateway.Policy{Name: "p"}
+	adminKey := &gateway.AdminKey{Name: "a", Role: gateway.RoleAdmin}
 	price := &gateway.PriceOverride{Model: "m", Prices: `{"a":1}`, EffectiveFrom: time.Unix(1, 0)}
 	for _, err := range []error{
 		s.CreateSetting(ctx, setting), s.CreateSetting(ctx, spare), s.CreateCustomProvider(ctx, custom),
 		s.CreateKey(ctx, key, store.NewSecret{Digest: secrets.HashKey("k")}), s.CreateRoute(ctx, route), s.CreateUser(ctx, user),
-		s.CreatePolicy(ctx, policy), s.PutPriceOverride(ctx, price),
+		s.CreatePolicy(ctx, policy), s.PutPriceOverride(ctx, price), s.CreateAdminKey(ctx, adminKey, secrets.HashKey("a")),
 		s.WriteEvents(ctx, []*gateway.Event{{ID: "e", CreatedAt: time.Unix(1, 0), KeyID: key.ID, PriceStatus: gateway.Priced}}),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	return &prepared{setting.ID, spare.ID, custom.ID, key.ID, route.ID, user.ID, policy.ID, price.ID}
+	return &prepared{setting.ID, spare.ID, custom.ID, key.ID, route.ID, user.ID, policy.ID, price.ID, adminKey.ID}
 }
 
 func TestEveryMethodThatChangesSomethingIsAudited(t *testing.T) {
@@ -237,7 +242,7 @@ func TestEveryChangeIsInTheAuditLog(t *testing.T) {
 // clear takes away what prepare made and must be unique.
 func clear(t *testing.T, s *store.Store, d database) {
 	t.Helper()
-	for _, table := range []string{"key_secrets", "keys", "settings", "custom_providers", "routes", "users", "policies", "price_overrides", "events"} {
+	for _, table := range []string{"key_secrets", "keys", "settings", "custom_providers", "routes", "users", "policies", "price_overrides", "events", "admin_keys"} {
 		if _, err := d.raw.ExecContext(t.Context(), "DELETE FROM "+table); err != nil {
 			t.Fatal(err)
 		}

@@ -21,6 +21,7 @@ const (
 	KindPrices  = "prices" // overrides, or what to do without a price
 
 	KindCustomProvider = "custom_provider"
+	KindAdminKey       = "admin_key"
 	KindEvents         = "events" // corrections; in the audit log only
 )
 

@@ -101,6 +101,7 @@ func Run(t *testing.T, newStore func(t testing.TB) *store.Store) {
 		{"a pending event is charged once, to its key and accounts", chargeOnce},
 		{"two events of the same work are charged once", chargeTwins},
 		{"concurrent charges of the same work are new for one caller", chargeConcurrent},
+		{"an admin key is found by its digest until it is deleted", adminKeys},
 		{"one processor at most holds the lock", singleProcessor},
 		{"a caller who gave up is told so", canceled},
 	} {
