@@ -78,6 +78,12 @@ type Store interface {
 	UnknownPricePolicy(ctx context.Context) (gateway.UnknownPricePolicy, error)
 	SetUnknownPricePolicy(ctx context.Context, p gateway.UnknownPricePolicy) (revision int64, err error)
 
+	CreateAdminKey(ctx context.Context, k *gateway.AdminKey, digest secrets.Digest) error
+	DeleteAdminKey(ctx context.Context, id string) (revision int64, err error)
+	AdminKey(ctx context.Context, id string) (*gateway.AdminKey, error)
+	AdminKeys(ctx context.Context) ([]*gateway.AdminKey, error)
+	AdminKeyByDigest(ctx context.Context, d secrets.Digest) (*gateway.AdminKey, error)
+
 	AuditEntries(ctx context.Context, f store.AuditFilter) ([]audit.Entry, error)
 	VerifyAudit(ctx context.Context, anchor audit.Anchor) (last audit.Anchor, err error)
 }
@@ -106,8 +112,9 @@ type Options struct {
 	Standing     func(ctx context.Context, a limit.Account) (limit.Standing, error)
 	VerifyLedger func(ctx context.Context) (accounts int, differences []limit.Difference, err error)
 
-	// AdminKeys empty means that everyone who reaches the port is admin: New
-	// refuses that unless Loopback says that only this machine can.
+	// AdminKeys are good whatever the store holds. None means that everyone who
+	// reaches the port is admin: New refuses that unless Loopback says that only
+	// this machine can.
 	AdminKeys []AdminKey
 	Loopback  bool
 
@@ -197,6 +204,7 @@ func (a *api) table() []route {
 	routes = append(routes, a.reportingRoutes()...)
 	routes = append(routes, a.standingRoutes()...)
 	routes = append(routes, a.pricingRoutes()...)
+	routes = append(routes, a.adminKeyRoutes()...)
 	routes = append(routes, a.auditRoutes()...)
 	return append(routes, a.systemRoutes()...)
 }

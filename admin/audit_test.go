@@ -133,7 +133,7 @@ func mustRequest(t *testing.T) *http.Request {
 func TestViewIsAnObjectForEverything(t *testing.T) {
 	for _, object := range []any{
 		&gateway.ProviderSetting{APIKey: gateway.NewSecret("s")}, &gateway.CustomProvider{}, &gateway.Key{}, &gateway.Route{}, &gateway.User{},
-		&gateway.Policy{}, &gateway.PriceOverride{}, gateway.AllowUnknownPrice, gateway.UnknownPricePolicy(""), &store.Corrections{},
+		&gateway.Policy{}, &gateway.PriceOverride{}, gateway.AllowUnknownPrice, gateway.UnknownPricePolicy(""), &gateway.AdminKey{}, &store.Corrections{},
 	} {
 		var members map[string]any
 		if text, err := View(object); err != nil || json.Unmarshal(text, &members) != nil || len(members) == 0 {

@@ -31,6 +31,8 @@ func View(object any) ([]byte, error) {
 		return json.Marshal(newOverrideAnswer(o))
 	case gateway.UnknownPricePolicy:
 		return json.Marshal(map[string]any{"unknownPricePolicy": o})
+	case *gateway.AdminKey:
+		return json.Marshal(newAdminKeyAnswer(o))
 	case *store.Corrections:
 		return json.Marshal(struct {
 			Corrections int   `json:"corrections"`

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -16,17 +17,17 @@ import (
 	"github.com/bricks-gateway/bricks/internal/secrets"
 )
 
-// Role is what an admin key may do.
-type Role string
+// Role is what a caller may do.
+type Role = gateway.AdminRole
 
-// A viewer reads; an admin also writes, and sees key secrets where the key
-// allows it.
+// The roles.
 const (
-	RoleAdmin  Role = "admin"
-	RoleViewer Role = "viewer"
+	RoleAdmin  = gateway.RoleAdmin
+	RoleViewer = gateway.RoleViewer
 )
 
-// AdminKey is a credential of this API.
+// AdminKey is a credential of this API that the configuration gives. It needs no
+// store, so that nobody can be locked out by what is in there.
 type AdminKey struct {
 	Key  gateway.Secret
 	Name string // for people, such as the variable that it comes from
@@ -71,7 +72,7 @@ func newPrincipals(o Options) ([]principal, error) {
 		if k.Role == "" {
 			k.Role = RoleAdmin
 		}
-		if k.Role != RoleAdmin && k.Role != RoleViewer {
+		if !k.Role.Valid() {
 			return nil, fmt.Errorf("admin key %d has the unknown role %q", i+1, k.Role)
 		}
 		p := principal{digest: sha256.Sum256([]byte(text)), name: k.Name, role: k.Role, scope: k.Tags}
@@ -91,23 +92,51 @@ func configuredID(k *secrets.Keyring, hash secrets.Digest) string {
 	return "configured:" + hex.EncodeToString(d[:6])
 }
 
-// authenticate finds who asks. Its time does not depend on which key, if any,
-// matches, and every failure looks the same.
+// open says that the API asks for no key, because only this machine reaches it.
+func (a *api) open() bool { return len(a.principals) == 0 }
+
+// authenticate finds who asks: a key of the configuration, else one of the
+// store. Its time does not depend on which key of the configuration matches, if
+// any, and every failure looks the same.
 func (a *api) authenticate(r *http.Request) (principal, error) {
-	if len(a.principals) == 0 {
+	if a.open() {
 		return principal{id: "local", name: "this machine, without a key", role: RoleAdmin}, a.checkLocal(r)
 	}
 	presented := r.Header.Values(keyHeader)
-	digest := sha256.Sum256([]byte(strings.Join(presented, "\n")))
+	text := strings.Join(presented, "\n")
+	digest := sha256.Sum256([]byte(text))
 	found := -1
 	for i := range a.principals {
 		match := subtle.ConstantTimeCompare(digest[:], a.principals[i].digest[:])
 		found = subtle.ConstantTimeSelect(match, i, found)
 	}
-	if found < 0 || len(presented) != 1 {
-		return principal{}, unauthorized.with("send a valid admin key in the header " + keyHeader)
+	if len(presented) != 1 {
+		return principal{}, wrongKey()
 	}
-	return a.principals[found], nil
+	if found >= 0 {
+		return a.principals[found], nil
+	}
+	if !strings.HasPrefix(text, adminKeyPrefix) {
+		return principal{}, wrongKey() // and the store is not asked about what cannot be in it
+	}
+	return a.storedPrincipal(r.Context(), text)
+}
+
+func wrongKey() error {
+	return unauthorized.with("send a valid admin key in the header " + keyHeader)
+}
+
+// storedPrincipal asks the store every time, so that a revoked key is refused at
+// once.
+func (a *api) storedPrincipal(ctx context.Context, presented string) (principal, error) {
+	k, err := a.Store.AdminKeyByDigest(ctx, a.adminKeyDigest(presented))
+	if gateway.KindOf(err) == gateway.NotFound {
+		return principal{}, wrongKey()
+	}
+	if err != nil {
+		return principal{}, err
+	}
+	return principal{id: "key:" + k.ID, name: k.Name, role: k.Role, scope: k.Tags}, nil
 }
 
 // checkLocal is the guard of an API without admin keys. Only this machine

@@ -29,7 +29,7 @@ func hashSource(element string) string {
 // path that needs no admin key: it holds no data, and a browser can send the
 // key only once it has a page that asks for it.
 func (a *api) serveDocs(w http.ResponseWriter, r *http.Request) {
-	if len(a.principals) == 0 {
+	if a.open() {
 		if err := a.checkLocal(r); err != nil {
 			a.fail(w, r, err)
 			return

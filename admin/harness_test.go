@@ -258,3 +258,30 @@ func (f *fixture) key(setting, extra string) answer {
 	}
 	return f.want(f.do("PUT", keysPath, `{"name":"k","settingIds":["`+setting+`"]`+extra+`}`), 200)
 }
+
+// logLines keeps what is logged.
+type logLines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logLines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logLines) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(l, nil)) }
+
+func (l *logLines) lines() (all []map[string]any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range bytes.Lines(l.text.Bytes()) {
+		var o map[string]any
+		if err := json.Unmarshal(line, &o); err != nil {
+			panic(err) // slog writes JSON
+		}
+		all = append(all, o)
+	}
+	return all
+}

@@ -175,7 +175,7 @@ func (c *call) read(rt route, w http.ResponseWriter) error {
 	c.body = body
 	// Without admin keys the content type is what makes a browser ask before it
 	// posts across sites, so there it is due even when the body is empty.
-	if len(body) == 0 && rt.bodyOptional && len(c.api.principals) > 0 && len(r.Header.Values("Content-Type")) == 0 {
+	if len(body) == 0 && rt.bodyOptional && !c.api.open() && len(r.Header.Values("Content-Type")) == 0 {
 		return nil
 	}
 	return checkContentType(r)
