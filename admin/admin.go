@@ -14,6 +14,7 @@ import (
 	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
+	"github.com/bricks-gateway/bricks/internal/oidc"
 	"github.com/bricks-gateway/bricks/internal/provider"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/internal/store"
@@ -117,6 +118,9 @@ type Options struct {
 	// this machine can.
 	AdminKeys []AdminKey
 	Loopback  bool
+	// VerifyToken says who holds a bearer token; its errors are *gateway.Error. nil:
+	// none is taken.
+	VerifyToken func(ctx context.Context, token string) (oidc.Caller, error)
 
 	// Providers that a setting may name; nil: all that this version serves.
 	Providers []string

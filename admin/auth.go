@@ -93,16 +93,22 @@ func configuredID(k *secrets.Keyring, hash secrets.Digest) string {
 }
 
 // open says that the API asks for no key, because only this machine reaches it.
-func (a *api) open() bool { return len(a.principals) == 0 }
+func (a *api) open() bool { return len(a.principals) == 0 && a.VerifyToken == nil }
 
 // authenticate finds who asks: a key of the configuration, else one of the
-// store. Its time does not depend on which key of the configuration matches, if
+// store, or the holder of a bearer token where these are taken. Its time does not depend on which key of the configuration matches, if
 // any, and every failure looks the same.
 func (a *api) authenticate(r *http.Request) (principal, error) {
 	if a.open() {
 		return principal{id: "local", name: "this machine, without a key", role: RoleAdmin}, a.checkLocal(r)
 	}
 	presented := r.Header.Values(keyHeader)
+	if token, given := bearerToken(r); given && a.VerifyToken != nil {
+		if len(presented) > 0 {
+			return principal{}, unauthorized.with("send an admin key or a bearer token, not both")
+		}
+		return a.tokenPrincipal(r.Context(), token)
+	}
 	text := strings.Join(presented, "\n")
 	digest := sha256.Sum256([]byte(text))
 	found := -1
@@ -124,6 +130,32 @@ func (a *api) authenticate(r *http.Request) (principal, error) {
 
 func wrongKey() error {
 	return unauthorized.with("send a valid admin key in the header " + keyHeader)
+}
+
+// bearerToken is the credential of RFC 6750, section 2.1. Several make none that
+// could be good.
+func bearerToken(r *http.Request) (token string, given bool) {
+	all := r.Header.Values("Authorization")
+	if len(all) == 0 {
+		return "", false
+	}
+	scheme, token, _ := strings.Cut(all[0], " ")
+	if len(all) > 1 {
+		token = ""
+	}
+	return token, strings.EqualFold(scheme, "Bearer")
+}
+
+func (a *api) tokenPrincipal(ctx context.Context, token string) (principal, error) {
+	c, err := a.VerifyToken(ctx, token)
+	if err != nil {
+		return principal{}, err
+	}
+	name := c.Name
+	if name == "" {
+		name = c.Subject
+	}
+	return principal{id: "oidc:" + c.Subject, name: name, role: c.Role, scope: c.Tags}, nil
 }
 
 // storedPrincipal asks the store every time, so that a revoked key is refused at

@@ -14,7 +14,10 @@ import (
 	"github.com/bricks-gateway/bricks/internal/pii"
 )
 
-const securityScheme = "adminKey"
+const (
+	securityScheme = "adminKey"
+	bearerScheme   = "bearerToken"
+)
 
 // openAPI spells the OpenAPI 3.1 document of the routes. The schemas are the
 // ones that requests are checked against.
@@ -32,6 +35,11 @@ func (a *api) openAPI() ([]byte, error) {
 				Description: "An admin key. Not needed when none is configured; then the API is reachable from its own machine only."}},
 		},
 		Security: []map[string][]string{{securityScheme: {}}},
+	}
+	if a.VerifyToken != nil {
+		doc.Components.SecuritySchemes[bearerScheme] = &huma.SecurityScheme{Type: "http", Scheme: "bearer", BearerFormat: "JWT",
+			Description: "A token of the configured OpenID provider, instead of an admin key."}
+		doc.Security = append(doc.Security, map[string][]string{bearerScheme: {}})
 	}
 	problemSchema := a.registry.Schema(reflect.TypeFor[problem](), true, "")
 	for _, rt := range a.routes {

@@ -124,7 +124,7 @@ func (p *problem) write(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "application/problem+json")
 	switch p.Status {
 	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", `ApiKey header="X-API-KEY"`)
+		h.Add("WWW-Authenticate", `ApiKey header="X-API-KEY"`)
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "1")
 	}

@@ -317,6 +317,9 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := a.problemOf(r.Context(), err)
 	switch {
 	case p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden:
+		if p.Status == http.StatusUnauthorized && a.VerifyToken != nil {
+			w.Header().Add("WWW-Authenticate", "Bearer")
+		}
 		who, _ := r.Context().Value(principalKey{}).(principal)
 		a.Logger.Warn("admin request refused", "method", r.Method, "path", r.URL.Path, "status", p.Status, "author", who.id, "address", clientAddress(r), "reason", p.Detail)
 	case p.Status >= http.StatusInternalServerError:

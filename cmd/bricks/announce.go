@@ -77,7 +77,7 @@ func (s *system) welcome() string {
 	proxyURL := url(s.proxyAddress, s.config.ProxyTLSCert)
 	auth := ""
 	who := "The admin API has no key and answers on this machine only."
-	if keys, err := s.config.adminKeys(); err == nil && len(keys) > 0 {
+	if keys, err := s.config.adminKeys(); err == nil && (len(keys) > 0 || s.config.OIDC.enabled()) {
 		auth, who = " -H \"X-API-KEY: $ADMIN_KEY\"", "The admin API asks for one of your admin keys."
 	}
 	text := fmt.Sprintf(`

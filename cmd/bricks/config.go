@@ -1,9 +1,12 @@
 package main
 
 import (
+	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/oidc"
 )
 
 // config is everything that can be set from outside: variables first, flags
@@ -20,6 +23,8 @@ type config struct {
 	AdminPass     gateway.Secret   `env:"ADMIN_PASS"` // one key, with the role admin
 	AdminKeys     gateway.Secret   `env:"ADMIN_KEYS"` // comma-separated, each as --admin-key takes it
 	AdminKeyFlags []gateway.Secret // --admin-key: replaces both
+
+	OIDC oidcConfig `envPrefix:"ADMIN_OIDC_"`
 
 	AdminURL string `env:"ADMIN_URL"` // where the tools find a running gateway
 	AdminCA  string `env:"ADMIN_CA"`
@@ -79,6 +84,29 @@ type config struct {
 	Presidio presidioConfig `envPrefix:"PRESIDIO_"`
 }
 
+// oidcConfig lets the admin API take tokens of an OpenID provider as soon as the
+// issuer or the audience is given.
+type oidcConfig struct {
+	Issuer    string `env:"ISSUER"`
+	Audience  string `env:"AUDIENCE"`
+	RoleClaim string `env:"ROLE_CLAIM"`
+	TagsClaim string `env:"TAGS_CLAIM"`
+}
+
+func (o *oidcConfig) enabled() bool { return o.Issuer != "" || o.Audience != "" }
+
+// verifier is nil when there is no provider.
+func (o *oidcConfig) verifier(logger *slog.Logger) (*oidc.Verifier, error) {
+	if !o.enabled() {
+		return nil, nil
+	}
+	v, err := oidc.New(oidc.Options{Issuer: o.Issuer, Audience: o.Audience, RoleClaim: o.RoleClaim, TagsClaim: o.TagsClaim, Logger: logger})
+	if err != nil {
+		return nil, fmt.Errorf("ADMIN_OIDC_ISSUER, ADMIN_OIDC_AUDIENCE: %w", err)
+	}
+	return v, nil
+}
+
 // postgresConfig takes the place of the embedded store as soon as the host,
 // the user, the password or the database is given.
 type postgresConfig struct {
@@ -129,6 +157,7 @@ func defaults() config {
 		MetricsAddress:    "127.0.0.1:9090",
 		EnvoyAdminAddress: "127.0.0.1:0",
 		AdminURL:          "http://127.0.0.1:8001",
+		OIDC:              oidcConfig{RoleClaim: oidc.DefaultRoleClaim, TagsClaim: oidc.DefaultTagsClaim},
 		LogLevel:          "info",
 		LogProvider:       "stdout",
 		Privacy:           "off",

@@ -209,6 +209,13 @@ func (s *system) startAdmin(ctx context.Context) error {
 			return limit.Verify(ctx, s.limiter, ledger{s.spool, s.spend}, nil)
 		}
 	}
+	tokens, err := s.config.OIDC.verifier(s.logger)
+	if err != nil {
+		return err
+	}
+	if tokens != nil {
+		options.VerifyToken = tokens.Verify
+	}
 	api, err := admin.New(options)
 	if err != nil {
 		return err

@@ -88,6 +88,9 @@ func (c *config) validateAdmin() error {
 	if err != nil {
 		faults = append(faults, err)
 	}
+	if _, err := c.OIDC.verifier(nil); err != nil {
+		faults = append(faults, err)
+	}
 	if len(faults) == 0 && !address.Addr().IsLoopback() {
 		if len(keys) == 0 {
 			faults = append(faults, fmt.Errorf("--admin-address: %s is not a loopback address and no admin key is set; "+
