@@ -117,18 +117,21 @@ func (a *api) authenticate(r *http.Request) (principal, error) {
 		found = subtle.ConstantTimeSelect(match, i, found)
 	}
 	if len(presented) != 1 {
-		return principal{}, wrongKey()
+		return principal{}, a.wrongKey()
 	}
 	if found >= 0 {
 		return a.principals[found], nil
 	}
 	if !strings.HasPrefix(text, adminKeyPrefix) {
-		return principal{}, wrongKey() // and the store is not asked about what cannot be in it
+		return principal{}, a.wrongKey() // and the store is not asked about what cannot be in it
 	}
 	return a.storedPrincipal(r.Context(), text)
 }
 
-func wrongKey() error {
+func (a *api) wrongKey() error {
+	if a.VerifyToken != nil {
+		return unauthorized.with("send a valid admin key in the header " + keyHeader + ", or a bearer token")
+	}
 	return unauthorized.with("send a valid admin key in the header " + keyHeader)
 }
 
@@ -163,7 +166,7 @@ func (a *api) tokenPrincipal(ctx context.Context, token string) (principal, erro
 func (a *api) storedPrincipal(ctx context.Context, presented string) (principal, error) {
 	k, err := a.Store.AdminKeyByDigest(ctx, a.adminKeyDigest(presented))
 	if gateway.KindOf(err) == gateway.NotFound {
-		return principal{}, wrongKey()
+		return principal{}, a.wrongKey()
 	}
 	if err != nil {
 		return principal{}, err

@@ -1,12 +1,18 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
+	"net/http"
 	"os"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bricks-gateway/bricks/internal/oidc/oidctest"
 )
 
 func TestOIDCConfiguration(t *testing.T) {
@@ -49,5 +55,73 @@ func TestVariablesOfOIDCAreDocumented(t *testing.T) {
 		if v := "`ADMIN_OIDC_" + group.Field(i).Tag.Get("env") + "`"; !strings.Contains(string(text), v) {
 			t.Errorf("docs/configuration.md lacks %s", v)
 		}
+	}
+}
+
+// TestAdminAccess runs the gateway with a key, a provider for tokens and an
+// admin key that was made, and asks its audit log who has been there.
+func TestAdminAccess(t *testing.T) {
+	issuer, key := oidctest.New(t), oidctest.ECKey(t)
+	issuer.Show("one", key, nil)
+	token := func(role string, tags ...string) string {
+		claims := oidctest.Object{"iss": issuer.URL, "aud": "bricks", "sub": "ann", "exp": time.Now().Add(time.Hour).Unix(), "bricks_role": role}
+		if len(tags) > 0 {
+			claims["bricks_tags"] = tags
+		}
+		return oidctest.Sign(t, key, oidctest.Object{"alg": "ES256", "kid": "one"}, claims)
+	}
+	g := startGatewayIn(t, []string{"ADMIN_PASS=" + strong, "ADMIN_OIDC_ISSUER=" + issuer.URL, "ADMIN_OIDC_AUDIENCE=bricks"}, "serve", t.TempDir())
+	call := func(method, path, body string, header ...string) (int, map[string]any) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, "http://"+g.address["admin"]+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set(header[0], header[1])
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close() //nolint:errcheck // read only
+		var o map[string]any
+		if err := json.NewDecoder(resp.Body).Decode(&o); err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, o
+	}
+	_, made := call("POST", "/api/admin-keys", `{"name":"ci","role":"admin"}`, "X-API-KEY", strong)
+	secret, _ := made["key"].(string)
+	for _, tc := range []struct {
+		name, header, value string
+		want                int
+	}{
+		{"the configured key", "X-API-KEY", strong, 200},
+		{"the key that was made", "X-API-KEY", secret, 200},
+		{"an admin's token", "Authorization", "Bearer " + token("admin"), 200},
+		{"a token with the tag", "Authorization", "Bearer " + token("admin", "t"), 200},
+		{"a token with another tag", "Authorization", "Bearer " + token("admin", "u"), 403},
+		{"a viewer's token", "Authorization", "Bearer " + token("viewer"), 403},
+		{"a token that was changed", "Authorization", "Bearer " + token("admin") + "A", 401},
+	} {
+		if status, o := call("POST", "/api/policies", `{"tags":["t"]}`, tc.header, tc.value); status != tc.want {
+			t.Errorf("%s: %d %v", tc.name, status, o)
+		}
+	}
+	_, log := call("GET", "/api/audit?operation=createPolicy", "", "X-API-KEY", secret)
+	var authors []string
+	entries, _ := log["entries"].([]any)
+	for _, e := range entries {
+		id, _ := e.(map[string]any)["author"].(map[string]any)["id"].(string)
+		kind, _, _ := strings.Cut(id, ":")
+		authors = append(authors, kind)
+	}
+	if got := strings.Join(authors, " "); got != "oidc oidc key configured" {
+		t.Errorf("authors, newest first: %s", got)
+	}
+	var out, errs bytes.Buffer
+	if err := run(t.Context(), []string{"audit", "verify", "--admin-url", "http://" + g.address["admin"]}, []string{"ADMIN_PASS=" + strong}, &out, &errs); err != nil ||
+		!strings.HasPrefix(out.String(), "5 entries are") {
+		t.Errorf("audit verify: %q, %v", out.String(), err)
 	}
 }

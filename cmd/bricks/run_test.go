@@ -63,13 +63,19 @@ type started struct {
 
 func startGateway(t *testing.T, command, dataDir string, args ...string) *started {
 	t.Helper()
+	return startGatewayIn(t, nil, command, dataDir, args...)
+}
+
+// startGatewayIn is startGateway with more variables.
+func startGatewayIn(t *testing.T, environment []string, command, dataDir string, args ...string) *started {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &started{t: t, stdout: &output{ready: make(chan map[string]string, 1)}, stderr: &bytes.Buffer{}}
 	done := make(chan error, 1)
 	args = append([]string{
 		command, "--data-dir", dataDir, "--admin-address=127.0.0.1:0", "--proxy-address=127.0.0.1:0", "--metrics-address=127.0.0.1:0",
 	}, args...)
-	go func() { done <- run(ctx, args, []string{"ENVOY_CONCURRENCY=1"}, s.stdout, s.stderr) }()
+	go func() { done <- run(ctx, args, append([]string{"ENVOY_CONCURRENCY=1"}, environment...), s.stdout, s.stderr) }()
 	s.stop = sync.OnceValue(func() error {
 		cancel()
 		return <-done
