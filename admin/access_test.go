@@ -3,14 +3,17 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 
+	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/provider"
+	"github.com/bricks-gateway/bricks/internal/store"
 )
 
 // world is one object of everything, all with one tag where they carry tags.
@@ -99,19 +102,34 @@ func (w world) request(t *testing.T, rt route) (path, body string) {
 	return strings.Replace(path, "/api/reporting/users/", "/api/reporting/users/"+w.ids["users"], 1), body
 }
 
-// state is all that can be changed through the API, as an admin reads it.
+// state is all that can be changed through the API, as the store has it.
 func (f *fixture) state() string {
 	f.t.Helper()
+	ctx := f.t.Context()
 	var all strings.Builder
-	for _, path := range []string{settingsPath, customProvidersPath, keysPath, failoverPath, policiesPath, usersPath, pricingPath + "/overrides", pricingPath + "/policy",
-		adminKeysPath, auditPath + "?limit=1000", "/api/v2/events?start=0&end=9999999999"} {
-		all.WriteString(f.want(f.do("GET", path, ""), 200).text)
+	read := func(objects any, err error) {
+		f.t.Helper()
+		text, errText := json.Marshal(objects)
+		if err := errors.Join(err, errText); err != nil {
+			f.t.Fatal(err)
+		}
+		all.Write(text)
 	}
-	revision, err := f.store.Revision(f.t.Context())
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	fmt.Fprint(&all, revision)
+	read(f.store.Settings(ctx, nil))
+	read(f.store.CustomProviders(ctx, store.CustomProviderFilter{}))
+	keys, _, err := f.store.Keys(ctx, store.KeyFilter{})
+	read(keys, err)
+	read(f.store.Routes(ctx, nil))
+	read(f.store.Policies(ctx, store.PolicyFilter{}))
+	users, _, err := f.store.Users(ctx, store.UserFilter{})
+	read(users, err)
+	read(f.store.PriceOverrides(ctx))
+	read(f.store.UnknownPricePolicy(ctx))
+	read(f.store.AdminKeys(ctx))
+	events, _, err := f.store.Events(ctx, store.EventFilter{})
+	read(events, err)
+	read(f.store.VerifyAudit(ctx, audit.Anchor{}))
+	read(f.store.Revision(ctx))
 	return all.String()
 }
 
@@ -176,8 +194,9 @@ func TestAScopeCannotBeLeft(t *testing.T) {
 	f := newFixture(t, probing)
 	mine, theirs := f.world("team-a"), f.world("team-b")
 	outsider := f.outsider("admin", `"team-a"`)
-	for name, key := range map[string]string{"configured": scopedKey, "made here": outsider, "made here, with a narrower one": f.outsider("admin", `"team-a","x"`)} {
-		before := f.state()
+	before := f.state()
+	for name, key := range map[string]string{"configured": scopedKey, "made here": outsider, "made here, with a wider scope": f.outsider("admin", `"team-a","x"`)} {
+		before = f.state()
 		for _, rt := range f.shown.routes {
 			path, body := theirs.request(t, rt)
 			if rt.id == "updateUserByName" {
@@ -203,7 +222,7 @@ func TestAScopeCannotBeLeft(t *testing.T) {
 	// What is its own it can change, but not give away.
 	for _, one := range []string{keysPath + "/" + mine.ids["key"], policiesPath + "/" + mine.ids["policies"], usersPath + "/" + mine.ids["users"], customProvidersPath + "/" + mine.ids["custom providers"]} {
 		f.want(f.do("PATCH", one, `{"tags":["team-a"]}`, as(outsider)), 200)
-		before := f.state()
+		before = f.state()
 		for _, tags := range []string{`[]`, `null`, `["team-b"]`} {
 			if got := f.do("PATCH", one, `{"tags":`+tags+`}`, as(outsider)); got.status != 403 && got.status != 400 {
 				t.Errorf("PATCH %s with the tags %s: %d %s", one, tags, got.status, got.text)
