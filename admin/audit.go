@@ -20,7 +20,7 @@ const (
 )
 
 type auditQuery struct {
-	Author    optional[string] `json:"author,omitzero" maxLength:"512" doc:"Only changes by this author.id."`
+	Author    optional[string] `json:"author,omitzero" maxLength:"2048" doc:"Only changes by this author.id."`
 	Operation optional[string] `json:"operation,omitzero" maxLength:"64" doc:"Only this operation, by its operationId in this document."`
 	Kind      optional[string] `json:"kind,omitzero" maxLength:"64" doc:"Only objects of this kind: key, setting, route, user, policy, prices, custom_provider, admin_key, events."`
 	ObjectID  optional[string] `json:"objectId,omitzero" maxLength:"256" doc:"Only this object."`
@@ -31,7 +31,7 @@ type auditQuery struct {
 }
 
 type auditAuthor struct {
-	ID      string `json:"id" doc:"configured:… for a key of the configuration, key:… for an admin key that was made here, oidc:… for a token, local for an API without keys, gateway for the gateway itself."`
+	ID      string `json:"id" doc:"configured:… for a key of the configuration, key:… for an admin key that was made here, oidc:ISSUER#SUBJECT for a token, local for an API without keys, gateway for the gateway itself."`
 	Name    string `json:"name"`
 	Role    string `json:"role"`
 	Address string `json:"address" doc:"Where the request came from."`

@@ -158,7 +158,8 @@ func (a *api) tokenPrincipal(ctx context.Context, token string) (principal, erro
 	if name == "" {
 		name = c.Subject
 	}
-	return principal{id: "oidc:" + c.Subject, name: name, role: c.Role, scope: c.Tags}, nil
+	// With the issuer: another one that is configured later may have the same subject.
+	return principal{id: "oidc:" + c.Issuer + "#" + c.Subject, name: name, role: c.Role, scope: c.Tags}, nil
 }
 
 // storedPrincipal asks the store every time, so that a revoked key is refused at

@@ -15,7 +15,7 @@ import (
 func tokens(_ context.Context, token string) (oidc.Caller, error) {
 	switch token {
 	case "admin":
-		return oidc.Caller{Subject: "ann", Name: "ann@example.com", Role: gateway.RoleAdmin}, nil
+		return oidc.Caller{Issuer: "https://id.example", Subject: "ann", Name: "ann@example.com", Role: gateway.RoleAdmin}, nil
 	case "viewer":
 		return oidc.Caller{Subject: "bob", Role: gateway.RoleViewer}, nil
 	case "scoped":
@@ -68,7 +68,7 @@ func TestBearerTokens(t *testing.T) {
 	for _, e := range f.audited("") {
 		authors = append(authors, answer{body: e}.at("author", "id").(string)+" "+answer{body: e}.at("author", "name").(string))
 	}
-	if len(authors) != 3 || authors[2] != "oidc:ann ann@example.com" || authors[1] != authors[2] {
+	if len(authors) != 3 || authors[2] != "oidc:https://id.example#ann ann@example.com" || authors[1] != authors[2] {
 		t.Errorf("authors %q", authors)
 	}
 	refused := f.do("GET", usersPath, "", bearing("Bearer other"))

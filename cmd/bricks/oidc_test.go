@@ -70,7 +70,7 @@ func TestAdminAccess(t *testing.T) {
 		}
 		return oidctest.Sign(t, key, oidctest.Object{"alg": "ES256", "kid": "one"}, claims)
 	}
-	g := startGatewayIn(t, []string{"ADMIN_PASS=" + strong, "ADMIN_OIDC_ISSUER=" + issuer.URL, "ADMIN_OIDC_AUDIENCE=bricks"}, "serve", t.TempDir())
+	g := startGatewayIn(t, []string{"ADMIN_PASS=" + strong, "OPENAI_API_KEY=sk-canary-0123456789", "ADMIN_OIDC_ISSUER=" + issuer.URL, "ADMIN_OIDC_AUDIENCE=bricks"}, "serve", t.TempDir())
 	call := func(method, path, body string, header ...string) (int, map[string]any) {
 		t.Helper()
 		r, err := http.NewRequestWithContext(t.Context(), method, "http://"+g.address["admin"]+path, strings.NewReader(body))
@@ -119,9 +119,13 @@ func TestAdminAccess(t *testing.T) {
 	if got := strings.Join(authors, " "); got != "oidc oidc key configured" {
 		t.Errorf("authors, newest first: %s", got)
 	}
+	_, log = call("GET", "/api/audit?author=gateway", "", "X-API-KEY", strong)
+	if text, _ := json.Marshal(log); !strings.Contains(string(text), "makeDefaultSetting") || strings.Contains(string(text), "canary") {
+		t.Errorf("what the gateway did at its start: %s", text)
+	}
 	var out, errs bytes.Buffer
 	if err := run(t.Context(), []string{"audit", "verify", "--admin-url", "http://" + g.address["admin"]}, []string{"ADMIN_PASS=" + strong}, &out, &errs); err != nil ||
-		!strings.HasPrefix(out.String(), "5 entries are") {
+		!strings.HasPrefix(out.String(), "6 entries are") {
 		t.Errorf("audit verify: %q, %v", out.String(), err)
 	}
 }

@@ -75,7 +75,9 @@ func startGatewayIn(t *testing.T, environment []string, command, dataDir string,
 	args = append([]string{
 		command, "--data-dir", dataDir, "--admin-address=127.0.0.1:0", "--proxy-address=127.0.0.1:0", "--metrics-address=127.0.0.1:0",
 	}, args...)
-	go func() { done <- run(ctx, args, append([]string{"ENVOY_CONCURRENCY=1"}, environment...), s.stdout, s.stderr) }()
+	go func() {
+		done <- run(ctx, args, append([]string{"ENVOY_CONCURRENCY=1"}, environment...), s.stdout, s.stderr)
+	}()
 	s.stop = sync.OnceValue(func() error {
 		cancel()
 		return <-done

@@ -60,7 +60,8 @@ type Options struct {
 
 // Caller is who holds a token.
 type Caller struct {
-	Subject string
+	Issuer  string
+	Subject string // of this issuer
 	Name    string // for people; may be empty
 	Role    gateway.AdminRole
 	Tags    []string // when there are any, the holder sees only what carries all of them
@@ -167,7 +168,7 @@ func (v *Verifier) judge(payload []byte) (Caller, error) {
 	if err != nil {
 		return Caller{}, refused(strings.TrimPrefix(err.Error(), "go-jose/go-jose/jwt: "))
 	}
-	c := Caller{Subject: registered.Subject, Name: displayName(claims)}
+	c := Caller{Issuer: v.o.Issuer, Subject: registered.Subject, Name: displayName(claims)}
 	if c.Role, err = roleOf(claim(claims, v.o.RoleClaim)); err != nil {
 		return Caller{}, &gateway.Error{Kind: gateway.Forbidden, Message: fmt.Sprintf("the token's claim %s gives no role: it must be admin or viewer", v.o.RoleClaim)}
 	}

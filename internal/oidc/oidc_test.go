@@ -63,7 +63,7 @@ func TestWhatATokenGives(t *testing.T) {
 	key := oidctest.RSAKey(t, 2048)
 	i.Show("one", key, nil)
 	header := oidctest.Object{"alg": "RS256", "kid": "one", "typ": "JWT"}
-	admin := oidc.Caller{Subject: "ann-1", Role: gateway.RoleAdmin}
+	admin := oidc.Caller{Issuer: i.URL, Subject: "ann-1", Role: gateway.RoleAdmin}
 	with := func(change func(*oidc.Caller)) oidc.Caller {
 		c := admin
 		change(&c)
