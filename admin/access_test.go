@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -302,6 +303,16 @@ func TestRefusedRequestsAreLogged(t *testing.T) {
 	if len(lines) != 2 || lines[0]["status"] != 401.0 || lines[1]["status"] != 403.0 || lines[0]["address"] != "127.0.0.1" || lines[0]["author"] != "" ||
 		!strings.HasPrefix(fmt.Sprint(lines[1]["author"]), "configured:") || lines[1]["path"] != keysPath+"/98daa3ae-961d-4253-bf6a-322a32fdca3d" {
 		t.Errorf("%v", lines)
+	}
+	f.advance(time.Second)
+	for range maxRefusalsLogged + 7 {
+		f.do("GET", keysPath, "", as("wrong"))
+	}
+	f.advance(time.Second)
+	f.do("GET", keysPath, "", as("wrong"))
+	lines = log.lines()
+	if n := len(lines); n != 2+20+2 || lines[n-2]["count"] != 7.0 {
+		t.Errorf("%d lines, want 2, 20 of 27, how many were left out and 1; the last two are %v", n, lines[n-2:])
 	}
 	if text, _ := json.Marshal(lines); strings.Contains(string(text), "nobody-has") {
 		t.Errorf("the log holds what was presented: %s", text)

@@ -149,6 +149,7 @@ type api struct {
 	routes     []route
 	document   []byte // the OpenAPI document
 	mux        *http.ServeMux
+	refusals   refusals
 }
 
 // New returns the API as a handler that is safe for concurrent use. It fails

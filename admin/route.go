@@ -320,8 +320,7 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 		if p.Status == http.StatusUnauthorized && a.VerifyToken != nil {
 			w.Header().Add("WWW-Authenticate", "Bearer")
 		}
-		who, _ := r.Context().Value(principalKey{}).(principal)
-		a.Logger.Warn("admin request refused", "method", r.Method, "path", r.URL.Path, "status", p.Status, "author", who.id, "address", clientAddress(r), "reason", p.Detail)
+		a.logRefusal(r, p)
 	case p.Status >= http.StatusInternalServerError:
 		a.Logger.Error("admin request failed", "method", r.Method, "route", r.Pattern, "status", p.Status, "error", err)
 	}
