@@ -195,9 +195,8 @@ func TestAScopeCannotBeLeft(t *testing.T) {
 	f := newFixture(t, probing)
 	mine, theirs := f.world("team-a"), f.world("team-b")
 	outsider := f.outsider("admin", `"team-a"`)
-	before := f.state()
-	for name, key := range map[string]string{"configured": scopedKey, "made here": outsider, "made here, with a wider scope": f.outsider("admin", `"team-a","x"`)} {
-		before = f.state()
+	for name, key := range map[string]string{"configured": scopedKey, "made here": outsider, "made here, with a narrower one": f.outsider("admin", `"team-a","x"`)} {
+		before := f.state()
 		for _, rt := range f.shown.routes {
 			path, body := theirs.request(t, rt)
 			if rt.id == "updateUserByName" {
@@ -223,7 +222,7 @@ func TestAScopeCannotBeLeft(t *testing.T) {
 	// What is its own it can change, but not give away.
 	for _, one := range []string{keysPath + "/" + mine.ids["key"], policiesPath + "/" + mine.ids["policies"], usersPath + "/" + mine.ids["users"], customProvidersPath + "/" + mine.ids["custom providers"]} {
 		f.want(f.do("PATCH", one, `{"tags":["team-a"]}`, as(outsider)), 200)
-		before = f.state()
+		before := f.state()
 		for _, tags := range []string{`[]`, `null`, `["team-b"]`} {
 			if got := f.do("PATCH", one, `{"tags":`+tags+`}`, as(outsider)); got.status != 403 && got.status != 400 {
 				t.Errorf("PATCH %s with the tags %s: %d %s", one, tags, got.status, got.text)
