@@ -123,10 +123,10 @@ func routing(r *run, abroad bool) (int, pii.Type, float32) {
 	case r.whole(11) && r.matches("AAAA9******") && r.c[4] == '0':
 		return 11, typ, certain
 	case !abroad:
-	case r.numeric(6) && r.closed(6) && (r.shaped(2, 2, 2) || r.shaped(6) || r.shaped(3, 3)):
-		return 6, typ, sure
 	case r.numeric(8) && r.closed(8) && (r.shaped(8) || r.shaped(3, 3, 2) || r.shaped(5, 3)):
 		return 8, typ, sure
+	case r.numeric(6) && r.closed(6) && (r.shaped(2, 2, 2) || r.shaped(6) || r.shaped(3, 3)):
+		return 6, typ, sure
 	}
 	return 0, typ, 0
 }

@@ -56,6 +56,8 @@ func TestFinds(t *testing.T) {
 		{"bullets and stars between the digits", "card 4111•1111•1111•1111, ssn 123*45*6789", []string{"credit_debit_number 4111•1111•1111•1111", "ssn 123*45*6789"}},
 		{"an acronym with dots", "my S.I.N. is 130 692 544", []string{"ca_social_insurance_number 130 692 544"}},
 		{"the number of what the sentence is about", "my passport is new, its number is C01X00T47", []string{"passport_number C01X00T47"}},
+		{"a German card and bank", "Karte 5500 0000 0000 0004 läuft 09/27 ab, Konto 532013000, BLZ 370 400 44", []string{
+			"credit_debit_number 5500 0000 0000 0004", "credit_debit_expiry 09/27", "bank_account_number 532013000", "bank_routing 370 400 44"}},
 		{"an escaped sign", `joe\u0040example.com`, []string{`email joe\u0040example.com`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
