@@ -70,13 +70,13 @@ fuzz: ## Run every fuzz target for FUZZTIME
 		echo "$$dir $$name" && go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir" || exit 1; done
 
 model: .venv/bin/faker ## Train the model of names and addresses again
-	.venv/bin/python $(NER)/generator/generate.py -o bin/ner --django bin/ner/django-5.2.8.tar.gz
+	.venv/bin/python $(NER)/generator/generate.py -o bin/ner --sources .venv/ner
 	go run ./$(NER) -data bin/ner -o internal/pii/ner/model.bin
 
-.venv/bin/faker: $(NER)/generator/requirements.txt
+.venv/bin/faker: $(NER)/generator/requirements.txt $(NER)/generator/sources.txt
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -r $<
-	.venv/bin/pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest bin/ner django==5.2.8
+	.venv/bin/pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest .venv/ner -r $(NER)/generator/sources.txt
 	@touch $@
 
 pii: ## Score the detector of personal data on the labelled texts

@@ -27,7 +27,7 @@ var model = sync.OnceValue(func() *chain.Model {
 
 var decoders = sync.Pool{New: func() any { return new(chain.Decoder) }}
 
-// Load reads the model, which otherwise the first Append does: some 60 ms.
+// Load reads the model, which otherwise the first Append does: some 100 ms.
 func Load() { model() }
 
 // Append appends to dst the names and addresses in text: Name and Address spans

@@ -93,7 +93,7 @@ func TestLeavesAlone(t *testing.T) {
 }
 
 func TestNamesAreCarriedAsWholeWords(t *testing.T) {
-	text := "My name is Ingrid Halvorsen. Please greet halvorsen-park, Halvorsenville and Ingrid Halvorsen."
+	text := "My name is Ingrid Halvorsen. The halvorsen-park and the Halvorsenville station are closed. Please greet Ingrid Halvorsen."
 	var names []string
 	for _, s := range scan.Append(nil, text, pii.Of(pii.Name)) {
 		names = append(names, text[s.Start:s.End])

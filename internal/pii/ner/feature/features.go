@@ -1,12 +1,12 @@
 package feature
 
 // Count is how many features a token has.
-const Count = 52
+const Count = 64
 
 // lexical are the features from this index on that know the token itself, its
 // letters and its lists apart; training drops them now and then, so that the
 // context learns to stand alone.
-const lexicalFrom = 40
+const lexicalFrom = 51
 
 // Lexical reports whether feature i knows the token's own letters.
 func Lexical(i int) bool { return i >= lexicalFrom }
@@ -65,6 +65,19 @@ func (s *Scanner) Features(dst *[Count]uint32, i int) {
 	f(mix(near, l0))
 	f(mix(mix(w[2].hash, lx(1)), l0))
 	f(mix(mix(w[4].hash, lb), l0))
+	kind := func(k int) uint32 { return uint32(w[k].kind()) }
+	k0 := kind(3)<<2 | uint32(t.mode)
+	f(kind(2)<<16 | kind(4)<<8 | k0)
+	f(mix(kind(1)<<16|kind(2)<<8|kind(4), k0))
+	f(mix(kind(2)<<16|kind(4)<<8|kind(5), k0))
+	f(mix(mix(w[2].hash, kind(4)), k0))
+	f(mix(mix(w[4].hash, kind(2)), k0))
+	f(mix(uint32(t.glue), s0))
+	f(mix(uint32(t.glue), k0))
+	f(mix(w[4].suf3, k0))
+	f(mix(w[4].suf2, k0))
+	f(mix(w[2].suf3, k0))
+	f(mix(w[2].suf2, k0))
 	before, after := s.wordBefore(i), s.wordAfter(i)
 	f(mix(before, s0))
 	f(mix(before, l0))
@@ -85,6 +98,7 @@ func (s *Scanner) Features(dst *[Count]uint32, i int) {
 	f(mix(t.suf4, s0))
 	f(mix(t.hash, near))
 	f(mix(t.hash, mix(lb, l1)))
+	f(mix(t.hash, uint32(t.glue)))
 }
 
 // near says how far the next number and the next word of streets are, to the
@@ -126,4 +140,41 @@ func (s *Scanner) wordAfter(i int) uint32 {
 		}
 	}
 	return 0
+}
+
+// kind is how much the token's lists and shape speak for a name, coarsely.
+func (t *Token) kind() uint8 {
+	k := uint8(0)
+	word := t.Lex&(Common|Word|Foreign) != 0
+	switch {
+	case t.Lex&Title != 0:
+		k = 31
+	case t.Lex&Frequent != 0:
+		k = 1
+	case t.Lex&Given != 0 && !word:
+		k = 3
+	case t.Lex&Family != 0:
+		k = 4
+	case t.Lex&Surname != 0 && !word:
+		k = 6
+	case t.Lex&(Place|Region) != 0 && !word:
+		k = 7
+	case t.Lex&(Given|Surname) != 0:
+		k = 8
+	case word:
+		k = 9
+	case t.Shape.IsWord():
+		k = 10
+	case t.Shape.IsNumber():
+		k = 11
+	default:
+		return 12 + uint8(t.Shape)
+	}
+	if k <= 4 && word {
+		k++
+	}
+	if t.Shape.IsCapital() {
+		k |= 32
+	}
+	return k
 }

@@ -6,42 +6,50 @@ import (
 )
 
 // Lex is the set of word lists that a word stands in.
-type Lex uint8
+type Lex uint16
 
 // The word lists.
 const (
-	Given   Lex = 1 << iota // given names
-	Surname                 // family names
-	Place                   // words of towns' names
-	Region                  // words of countries' and states' names
-	Street                  // words such as "street" and "rue"
-	Common                  // the commonest English words
-	Word                    // other English words
+	Given    Lex = 1 << iota // given names
+	Surname                  // family names
+	Place                    // words of towns' names
+	Region                   // words of countries' and states' names
+	Street                   // words such as "street" and "rue"
+	Common                   // the commonest English words
+	Word                     // other English words
+	Frequent                 // the commonest given names
+	Family                   // the commonest family names
+	Foreign                  // common words of other languages
+	Title                    // titles before names
 )
 
+// Names are the lists of names and places.
+const Names = Given | Surname | Place | Frequent | Family
+
 // LexNames are the lists' names in the training data.
-var LexNames = map[string]Lex{"given": Given, "surname": Surname, "place": Place, "region": Region, "street": Street, "common": Common, "word": Word}
+var LexNames = map[string]Lex{"given": Given, "surname": Surname, "place": Place, "region": Region, "street": Street, "common": Common, "word": Word, "frequent": Frequent, "family": Family, "foreign": Foreign, "title": Title}
 
 const (
 	lexSlots = 1 << 18
 	lexShift = 14 // a slot's number is the top 18 bits of the 32-bit hash
+	lists    = 1<<12 - 1
 )
 
-// Lexicon tells which lists a word stands in. It keeps 25 bits of a second hash
-// of each word, so that about one unknown word in ten million is taken for a
+// Lexicon tells which lists a word stands in. It keeps 20 bits of a second hash
+// of each word, so that about one unknown word in a million is taken for a
 // known one. The zero value is not usable; it is read-only after the last Add.
 type Lexicon struct {
-	slots []uint32 // second hash << 7 | lists; 0 is empty
+	slots []uint32 // second hash << 12 | lists; 0 is empty
 	used  int
 }
 
 // NewLexicon is a lexicon without words.
 func NewLexicon() *Lexicon { return &Lexicon{slots: make([]uint32, lexSlots)} }
 
-func lexTag(pre, suf, hash uint32) uint32 { return mix(hash, pre^suf*31) &^ 0x7f }
+func lexTag(pre, suf, hash uint32) uint32 { return mix(hash, pre^suf*31) &^ lists }
 
 // Add puts a word, in lower case, on the lists.
-func (l *Lexicon) Add(word string, lists Lex) error {
+func (l *Lexicon) Add(word string, lex Lex) error {
 	t, _, ok := next(word, 0)
 	if !ok || t.End != len(word) {
 		return errors.New("not one token: " + word)
@@ -53,11 +61,11 @@ func (l *Lexicon) Add(word string, lists Lex) error {
 	for i := t.hash >> lexShift; ; i = (i + 1) % lexSlots {
 		switch s := l.slots[i]; {
 		case s == 0:
-			l.slots[i] = tag | uint32(lists)
+			l.slots[i] = tag | uint32(lex)
 			l.used++
 			return nil
-		case s&^0x7f == tag:
-			l.slots[i] = s | uint32(lists)
+		case s&^lists == tag:
+			l.slots[i] = s | uint32(lex)
 			return nil
 		}
 	}
@@ -70,8 +78,8 @@ func (l *Lexicon) find(t *Token) Lex {
 		if s == 0 {
 			return 0
 		}
-		if s&^0x7f == tag {
-			return Lex(s & 0x7f)
+		if s&^lists == tag {
+			return Lex(s & lists)
 		}
 	}
 }

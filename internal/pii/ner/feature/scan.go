@@ -10,6 +10,10 @@ const (
 // Scanner cuts text into segments of at most 512 tokens, with their context.
 // It is not safe for concurrent use; Reset makes it usable again.
 type Scanner struct {
+	// Forget, when set, tells by its hash whether a word is to be on no list of
+	// names and places: so training meets names that it does not know.
+	Forget func(word uint32) bool
+
 	lex   *Lexicon
 	text  string
 	pos   int
@@ -26,8 +30,7 @@ type Scanner struct {
 
 // Reset makes s read text.
 func (s *Scanner) Reset(lex *Lexicon, text string) {
-	toks := s.toks[:0]
-	*s = Scanner{lex: lex, text: text, toks: toks, broken: true}
+	*s = Scanner{Forget: s.Forget, lex: lex, text: text, toks: s.toks[:0], broken: true}
 	for range margin {
 		s.toks = append(s.toks, Token{})
 	}
@@ -54,6 +57,7 @@ func (s *Scanner) Next(done int) bool {
 		return false
 	}
 	s.casing()
+	s.runs()
 	return true
 }
 
@@ -64,6 +68,7 @@ func (s *Scanner) Whole() []Token {
 	}
 	s.first, s.last = margin, len(s.toks)-margin
 	s.casing()
+	s.runs()
 	return s.Tokens()
 }
 
@@ -86,6 +91,10 @@ func (s *Scanner) read() {
 	s.pos = end
 	if t.Shape.IsWord() && t.Shape != Identifier {
 		t.Lex = s.lex.find(&t)
+		if s.Forget != nil && t.Lex&Names != 0 && s.Forget(t.hash) {
+			t.Lex &^= Names
+			t.Forgotten = true
+		}
 	}
 	if s.broken && t.Shape != Newline && t.Shape != Blank {
 		t.start = true
@@ -164,4 +173,67 @@ func (s *Scanner) casing() {
 			s.toks[i].mode = mode
 		}
 	}
+}
+
+// glue is the set of signs in a run of tokens without blanks: an "@" or a slash
+// tells an e-mail address or a path, brackets and points tell code.
+type glue uint16
+
+const (
+	atSign glue = 1 << iota
+	slash
+	point // between two words
+	bracket
+	call // a parenthesis behind a word
+	equals
+	colon // between two words
+	number
+	quote
+	angle
+	underscore
+	plus
+	dash
+)
+
+var signs = [128]glue{'@': atSign, '/': slash, '\\': slash, '[': bracket, ']': bracket, '{': bracket, '}': bracket, '=': equals, '"': quote, '\'': quote, '<': angle, '>': angle, '+': plus, '%': plus, '&': plus, '#': plus, '-': dash, '|': plus, '$': plus, '`': quote, '*': plus}
+
+// runs sets the glue of each run's tokens; a long run is cut at 32 of them.
+func (s *Scanner) runs() {
+	for i := s.first; i < len(s.toks); {
+		j, set := i, glue(0)
+		for ; j < len(s.toks) && j < i+32 && (j == i || s.toks[j].Space == Tight); j++ {
+			switch t := &s.toks[j]; {
+			case t.Shape == Identifier:
+				set |= underscore
+			case t.Shape.IsNumber():
+				set |= number
+			case t.Shape == Punct:
+				if c := s.text[t.Start]; c < 128 {
+					set |= signs[c] | s.between(i, j, c)
+				}
+			}
+		}
+		for ; i < j; i++ {
+			s.toks[i].glue = set
+		}
+	}
+}
+
+// between is the sign that c is at token j of the run from i on, when words stand beside it.
+func (s *Scanner) between(i, j int, c byte) glue {
+	if j == i || !s.toks[j-1].Shape.IsWord() {
+		return 0
+	}
+	switch c {
+	case '(':
+		return call
+	case '.', ':':
+		if j+1 < len(s.toks) && s.toks[j+1].Space == Tight && s.toks[j+1].Shape.IsWord() {
+			if c == ':' {
+				return colon
+			}
+			return point
+		}
+	}
+	return 0
 }

@@ -64,8 +64,10 @@ type Token struct {
 	first       uint32 // the line's first word
 	Shape       Shape
 	Lex         Lex
+	glue        glue  // what else stands in its run without blanks
 	mode        uint8 // casing of the line: mixed, lower, upper
 	Space       Space
+	Forgotten   bool // see Scanner.Forget
 	start       bool // begins a line or a sentence
 }
 
@@ -200,50 +202,109 @@ func next(text string, pos int) (t Token, end int, ok bool) {
 
 // lineBreak reads a run of line breaks, real or written as \n, with the blanks between.
 func lineBreak(text string, pos int, t Token) (Token, int, bool) {
-	t.Start, t.End, t.Space = pos, pos, Broken
+	t.Start, t.Space = pos, Broken
 	breaks := 0
 	for pos < len(text) {
-		switch c := text[pos]; {
-		case c == '\n':
-			breaks++
-			pos++
-			t.End = pos
-		case c == '\\' && pos+1 < len(text) && text[pos+1] == 'n':
-			breaks++
-			pos += 2
-			t.End = pos
-		case c == '\\' && pos+1 < len(text) && text[pos+1] == 'r':
-			pos += 2
-			t.End = pos
-		case c < 128 && (ascii[c] == newline || ascii[c] == space):
-			pos++
-			t.End = pos
-		default:
-			if r, n := utf8.DecodeRuneInString(text[pos:]); c >= 128 && classOf(r) == newline {
-				breaks++
-				pos += n
-				t.End = pos
-				continue
-			}
-			t.hash, t.Shape = HashWord("\n"), Newline
-			if breaks > 1 {
-				t.hash, t.Shape = HashWord("\n\n"), Blank
-			}
-			return t, pos, true
+		n, breaking := blank(text[pos:])
+		if n == 0 {
+			break
 		}
+		if breaking {
+			breaks++
+		}
+		pos += n
 	}
-	t.hash, t.Shape = HashWord("\n"), Newline
+	t.End, t.hash, t.Shape = pos, lineHash, Newline
 	if breaks > 1 {
-		t.hash, t.Shape = HashWord("\n\n"), Blank
+		t.hash, t.Shape = blankHash, Blank
 	}
 	return t, pos, true
 }
 
+var lineHash, blankHash = HashWord("\n"), HashWord("\n\n")
+
+// blank is the length of the blank or line break that text begins with, and
+// whether it is a break; a carriage return is counted with the line feed after it.
+func blank(text string) (n int, breaking bool) {
+	switch c := text[0]; {
+	case c == '\n':
+		return 1, true
+	case c == '\\' && len(text) > 1 && text[1] == 'n':
+		return 2, true
+	case c == '\\' && len(text) > 1 && text[1] == 'r':
+		return 2, false
+	case c < utf8.RuneSelf && (ascii[c] == newline || ascii[c] == space):
+		return 1, false
+	case c >= utf8.RuneSelf:
+		if r, n := utf8.DecodeRuneInString(text); classOf(r) == newline {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+// letters counts what a word is made of.
+type letters struct {
+	runes, upper, lower, digits                  int
+	firstUpper, firstDigit, underscore, backward bool // backward: a capital after a small letter
+}
+
+// count adds a rune, in lower case when it has one.
+func (l *letters) count(c class, r rune) rune {
+	switch c {
+	case upper:
+		l.upper++
+		l.firstUpper = l.firstUpper || l.runes == 0
+		l.backward = l.backward || l.lower > 0
+		if r < 128 {
+			r += 'a' - 'A'
+		} else {
+			r = unicode.ToLower(r)
+		}
+	case lower:
+		l.lower++
+	case digit:
+		l.digits++
+		l.firstDigit = l.firstDigit || l.runes == 0
+	case under:
+		l.underscore = true
+	}
+	l.runes++
+	return r
+}
+
+func (l *letters) shape() Shape {
+	switch all := l.upper + l.lower; {
+	case l.underscore:
+		return Identifier
+	case l.digits == l.runes:
+		return Digits1 + Shape(min(l.runes, 7)-1)
+	case l.firstDigit:
+		return DigitFirst
+	case l.digits > 0:
+		return LetterFirst
+	case all == 0:
+		return Caseless
+	case l.upper == 0:
+		return Lower
+	case !l.firstUpper:
+		return Camel
+	case l.upper == all && l.upper == 1:
+		return UpperOne
+	case l.upper == all && l.upper < 4:
+		return UpperShort
+	case l.upper == all:
+		return Upper
+	case l.backward:
+		return CapMixed
+	}
+	return Capital
+}
+
 // word reads letters, marks, digits, underscores and the apostrophes between letters.
 func word(text string, t *Token) {
-	var uppers, lowers, letters, digits, runes int
-	var firstUpper, underscore, upperAfterLower, digitFirst bool
-	var tail [4]rune
+	var l letters
+	var tail [4]rune // the last runes, by their number modulo 4
 	h, pos := uint32(hashSeed), t.Start
 	for pos < len(text) {
 		r, n := rune(text[pos]), 1
@@ -251,98 +312,56 @@ func word(text string, t *Token) {
 			r, n = utf8.DecodeRuneInString(text[pos:])
 		}
 		c := classOf(r)
-		switch c {
-		case upper:
-			uppers++
-			firstUpper = firstUpper || runes == 0
-			upperAfterLower = upperAfterLower || lowers > 0
-			if r < 128 {
-				r += 'a' - 'A'
-			} else {
-				r = unicode.ToLower(r)
-			}
-		case lower:
-			lowers++
-		case letter:
-			letters++
-		case digit:
-			digits++
-			digitFirst = digitFirst || runes == 0
-		case under:
-			underscore = true
-		default:
-			if !isApostrophe(r) || runes == 0 || !joins(text, pos+n) {
-				goto done
+		if c < lower || c == ideograph {
+			if !isApostrophe(r) || l.runes == 0 || !joins(text, pos+n) {
+				break
 			}
 			r = '\''
 		}
-		runes++
+		r = l.count(c, r)
 		h = add(h, r)
-		if runes == 2 {
+		switch l.runes {
+		case 2:
 			t.pre2 = h
-		} else if runes == 3 {
+		case 3:
 			t.pre3 = h
 		}
-		tail[runes&3] = r
+		tail[l.runes&3] = r
 		pos += n
 	}
-done:
-	t.End = pos
-	t.hash = finish(h)
-	if runes > 2 {
-		s := add(add(hashSeed, tail[runes&3]), tail[(runes-1)&3])
-		t.suf2 = s
-		s = add(s, tail[(runes-2)&3])
-		t.suf3 = s
-		if runes > 3 {
-			t.suf4 = add(s, tail[(runes-3)&3])
-		}
+	t.End, t.hash, t.Shape = pos, finish(h), l.shape()
+	if l.runes > 2 {
+		t.suf2 = add(add(hashSeed, tail[l.runes&3]), tail[(l.runes-1)&3])
+		t.suf3 = add(t.suf2, tail[(l.runes-2)&3])
 	}
-	all := uppers + lowers
-	switch {
-	case underscore:
-		t.Shape = Identifier
-	case digits == runes:
-		t.Shape = Digits1 + Shape(min(runes, 7)-1)
-	case digits > 0 && digitFirst:
-		t.Shape = DigitFirst
-	case digits > 0:
-		t.Shape = LetterFirst
-	case all == 0:
-		t.Shape = Caseless
-	case uppers == 0:
-		t.Shape = Lower
-	case !firstUpper:
-		t.Shape = Camel
-	case uppers == all && uppers == 1:
-		t.Shape = UpperOne
-	case uppers == all && uppers < 4:
-		t.Shape = UpperShort
-	case uppers == all:
-		t.Shape = Upper
-	case upperAfterLower:
-		t.Shape = CapMixed
-	default:
-		t.Shape = Capital
+	if l.runes > 3 {
+		t.suf4 = add(t.suf3, tail[(l.runes-3)&3])
 	}
 }
 
-// joins reports whether the apostrophe before pos belongs to the word: a letter
-// follows, and what follows is not the "s" of a possessive.
+// joins reports whether the apostrophe before pos belongs to the word: letters
+// follow that are no ending of their own, as in "Anna's" and "I'll".
 func joins(text string, pos int) bool {
-	if pos >= len(text) {
+	end, short := pos, true
+	for end < len(text) && end < pos+4 {
+		r, n := utf8.DecodeRuneInString(text[end:])
+		if c := classOf(r); c != lower && c != upper && c != letter {
+			break
+		}
+		short = short && n == 1
+		end += n
+	}
+	if end == pos {
 		return false
 	}
-	r, n := utf8.DecodeRuneInString(text[pos:])
-	if c := classOf(r); c != lower && c != upper {
-		return false
-	}
-	if r != 's' && r != 'S' {
+	if !short {
 		return true
 	}
-	after, _ := utf8.DecodeRuneInString(text[pos+n:])
-	c := classOf(after)
-	return pos+n < len(text) && (c == lower || c == upper || c == letter)
+	switch text[pos:end] {
+	case "s", "S", "t", "T", "m", "M", "d", "D", "ll", "LL", "re", "RE", "ve", "VE":
+		return false
+	}
+	return true
 }
 
 func mix(a, b uint32) uint32 {

@@ -12,10 +12,16 @@ import (
 const (
 	labels = int(chain.Labels)
 	rate   = 0.15 // of AdaGrad
-	shrink = 2e-6 // L1, per update of a row
+	shrink = 1e-4 // L1
 	hidden = 0.15 // share of common words whose own letters the model may not see
-	unseen = 0.5  // the same, of words that are on no list of common ones
+	unseen = 0.4  // the same, of words that are on no list of common ones
+	forgot = 25   // per cent of a document's names that the lists do not know
+	kept   = 0.5  // share of features that take part
 	never  = -1e9
+
+	// lean is added to the first token of a name. Likelihood weighs a missed name
+	// and a false one the same; who hides names would rather lose a word.
+	lean = 0.5
 )
 
 type row [labels - 1]float32
@@ -71,6 +77,8 @@ func goldLabels(dst []chain.Label, toks []feature.Token, spans []pii.Span) []cha
 }
 
 func (t *trainer) learn(d *document, rate float32) (loss float64, n int) {
+	salt := t.rng.Uint32()
+	t.scan.Forget = func(word uint32) bool { return (word^salt)*0x9e3779b1>>16%100 < forgot }
 	t.scan.Reset(t.lex, d.Text)
 	toks := t.scan.Whole()
 	n = len(toks)
@@ -89,28 +97,47 @@ func (t *trainer) learn(d *document, rate float32) (loss float64, n int) {
 		t.scan.Features(&t.feats[i], i)
 		t.width[i] = feature.Count
 		hide := float32(hidden)
-		if toks[i].Shape.IsWord() && toks[i].Lex&(feature.Common|feature.Word) == 0 {
+		if toks[i].Shape.IsWord() && toks[i].Lex&(feature.Common|feature.Word|feature.Foreign) == 0 {
 			hide = unseen
+		}
+		if toks[i].Forgotten {
+			hide = 1
 		}
 		if t.rng.Float32() < hide {
 			for t.width[i] > 0 && feature.Lexical(t.width[i]-1) {
 				t.width[i]--
 			}
 		}
-		var u [labels]float64
-		for j := range t.width[i] {
-			h := chain.Row(t.feats[i][j])
-			t.feats[i][j] = h
-			for l, v := range t.w[h] {
-				u[l+1] += float64(v)
-			}
-		}
-		t.unary[i] = u
+		t.unary[i] = t.score(i)
 	}
 	z := t.forward(toks)
 	t.backward(toks)
 	t.update(toks, z, rate)
 	return z - t.goldScore(toks), n
+}
+
+// score sums the weights of token i's features, a quarter of which sit out by
+// chance: no single one may carry a decision, so that new wordings do not upset it.
+// It leaves the rows of the others in t.feats.
+func (t *trainer) score(i int) (u [labels]float64) {
+	out := t.rng.Uint64()
+	n := 0
+	for j := range t.width[i] {
+		if out>>j&1 == 1 {
+			continue
+		}
+		h := chain.Row(t.feats[i][j])
+		t.feats[i][n] = h
+		n++
+		for l, v := range t.w[h] {
+			u[l+1] += float64(v)
+		}
+	}
+	t.width[i] = n
+	for l := range u {
+		u[l] /= kept
+	}
+	return u
 }
 
 func (t *trainer) move(toks []feature.Token, i, a, b int) float64 {
@@ -222,14 +249,16 @@ func (t *trainer) update(toks []feature.Token, z float64, rate float32) {
 	}
 }
 
+// step is AdaGrad with L1, whose share shrinks with the step.
 func step(w, sum *float32, g, rate float32) {
 	*sum += g * g
-	v := *w - rate*g/(float32(math.Sqrt(float64(*sum)))+1e-3)
+	r := rate / (float32(math.Sqrt(float64(*sum))) + 1e-3)
+	v, l1 := *w-r*g, r*shrink
 	switch {
-	case v > shrink:
-		v -= shrink
-	case v < -shrink:
-		v += shrink
+	case v > l1:
+		v -= l1
+	case v < -l1:
+		v += l1
 	default:
 		v = 0
 	}
@@ -258,5 +287,6 @@ func (t *trainer) model() *chain.Model {
 			}
 		}
 	}
+	m.Bias[chain.BeginName] = lean
 	return m
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"os"
@@ -10,78 +8,67 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/pii"
 	"github.com/bricks-gateway/bricks/internal/pii/ner/feature"
+	"github.com/bricks-gateway/bricks/internal/pii/score"
 )
 
-// document is a labelled text. The generator writes spans as [start, end, type]
-// in bytes; sets for scoring as objects in code points.
+// document is a labelled text to learn from, with its spans in bytes and in order.
 type document struct {
-	ID, Source, Text string
-	Spans            []pii.Span
+	Text  string
+	Spans []pii.Span
 }
 
-func (d *document) UnmarshalJSON(b []byte) error {
-	var raw struct {
-		ID     string            `json:"id"`
-		Source string            `json:"source"`
-		Text   string            `json:"text"`
-		Scope  []string          `json:"scope"`
-		Spans  []json.RawMessage `json:"spans"`
-	}
-	if err := json.Unmarshal(b, &raw); err != nil {
-		return err
-	}
-	*d = document{ID: raw.ID, Source: raw.Source, Text: raw.Text}
-	var offsets []int // byte offset of each code point
-	for _, span := range raw.Spans {
-		var s pii.Span
-		var kind string
-		if span[0] == '[' {
-			if err := json.Unmarshal(span, &[3]any{&s.Start, &s.End, &kind}); err != nil {
-				return err
-			}
-		} else {
-			if offsets == nil {
-				for i := range raw.Text {
-					offsets = append(offsets, i)
-				}
-				offsets = append(offsets, len(raw.Text))
-			}
-			var o struct {
-				Start, End int
-				Type       string
-			}
-			if err := json.Unmarshal(span, &o); err != nil {
-				return err
-			}
-			s.Start, s.End, kind = offsets[o.Start], offsets[o.End], o.Type
-		}
-		var ok bool
-		if s.Type, ok = pii.Parse(kind); !ok {
-			return fmt.Errorf("unknown type %q", kind)
-		}
-		if s.Type == pii.Name || s.Type == pii.Address {
-			d.Spans = append(d.Spans, s)
-		}
-	}
-	return nil
-}
-
-// readDocuments reads a file of JSON documents, one a line.
-func readDocuments(path string) ([]document, error) {
+// readLabelled reads a file of labelled texts.
+func readLabelled(path string) ([]score.Document, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	var out []document
-	for d := json.NewDecoder(bufio.NewReaderSize(f, 1<<20)); d.More(); {
-		var doc document
-		if err := d.Decode(&doc); err != nil {
-			return nil, fmt.Errorf("%s, document %d: %w", path, len(out)+1, err)
-		}
-		out = append(out, doc)
+	docs, err := score.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return out, nil
+	return docs, nil
+}
+
+// readDocuments reads a file of labelled texts to learn from.
+func readDocuments(path string) ([]document, error) {
+	labelled, err := readLabelled(path)
+	if err != nil {
+		return nil, err
+	}
+	docs := make([]document, 0, len(labelled))
+	for i, l := range labelled {
+		d, err := inBytes(l)
+		if err != nil {
+			return nil, fmt.Errorf("%s, line %d: %w", path, i+1, err)
+		}
+		docs = append(docs, d)
+	}
+	return docs, nil
+}
+
+// inBytes gives the document's names and addresses with byte offsets.
+func inBytes(l score.Document) (document, error) {
+	d := document{Text: l.Text}
+	if len(l.Spans) == 0 {
+		return d, nil
+	}
+	offsets := make([]int, 0, len(l.Text)+1) // of each code point
+	for i := range l.Text {
+		offsets = append(offsets, i)
+	}
+	offsets = append(offsets, len(l.Text))
+	for _, s := range l.Spans {
+		typ, ok := pii.Parse(s.Type)
+		if !ok || s.Start < 0 || s.End >= len(offsets) || s.Start >= s.End {
+			return d, fmt.Errorf("no such span: %+v", s)
+		}
+		if typ == pii.Name || typ == pii.Address {
+			d.Spans = append(d.Spans, pii.Span{Start: offsets[s.Start], End: offsets[s.End], Type: typ})
+		}
+	}
+	return d, nil
 }
 
 type listed struct {
@@ -107,13 +94,12 @@ func readWords(path string) ([]listed, error) {
 	return out, nil
 }
 
-// lexicon holds the words. When names are hidden, four in ten names and towns
-// stay out, so that training meets names which no list knows: a tenth of them
-// is what the generator keeps for the held-out documents.
+// lexicon holds the words. When names are hidden, the tenth of names and towns
+// stays out that the generator keeps for the held-out documents.
 func lexicon(words []listed, hide bool) (*feature.Lexicon, error) {
 	l := feature.NewLexicon()
 	for _, w := range words {
-		if hide && w.lex&(feature.Given|feature.Surname|feature.Place) != 0 && crc32.ChecksumIEEE([]byte(w.word))%10 < 4 {
+		if hide && w.lex&feature.Names != 0 && crc32.ChecksumIEEE([]byte(w.word))%10 == 0 {
 			continue
 		}
 		if err := l.Add(w.word, w.lex); err != nil {

@@ -1,11 +1,12 @@
 """Writes the training data of the name and address model: labelled documents and word lists.
 
-    generate.py -o DIR --django django-5.2.8.tar.gz [--seed 1] [--train 60000] [--held-out 4000]
+    generate.py -o DIR --sources DIR [--seed 1] [--train 150000] [--held-out 4000]
 
 DIR gets train.jsonl, heldout.jsonl (frames and names that training never sees) and
-words.tsv (kind, word). A document is {"text", "spans": [[start, end, "name"|"address"]]}, in bytes of UTF-8.
+words.tsv (kind, word). A document is {"text", "spans": [{"start", "end", "type"}]}, in code points.
 """
 import argparse
+import collections
 import json
 import os
 import random
@@ -15,33 +16,30 @@ from grammar import Grammar
 from nouns import Nouns
 from people import People, END, START
 from places import EN_TYPES, Places
-from realtext import Clean, django, talk
-from slots import Slots
+from realtext import Clean, sources, talk
+from slots import Slots, TITLES
 import places as P
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROOTS = {"sentence": 22, "story": 10, "request": 16, "mail": 9, "bodyline": 9, "review": 10, "form": 10, "json": 9, "foreign": 10, "plain": 24, "numbers": 14}
+ROOTS = {"sentence": 22, "story": 10, "request": 16, "mail": 9, "bodyline": 9, "review": 10, "form": 10, "json": 9, "foreign": 10, "plain": 24, "numbers": 14, "scripts": 3, "salads": 5, "dialogue": 7, "capitals": 4, "lists": 9}
 MARKS = {START: ("name", END), P.START: ("address", P.END)}
 EDGE = " \t\r\n,;:"
 
 
 def document(text):
-    """Takes the marks out of text and gives their spans, trimmed, in bytes."""
-    out, spans, at, open_at = [], [], 0, None
+    """Takes the marks out of text and gives their spans, trimmed."""
+    out, spans, first, kind = [], [], 0, None
     for c in text:
         if c in MARKS:
-            open_at = (at, MARKS[c][0], len(out))
+            first, kind = len(out), MARKS[c][0]
         elif c in (END, P.END):
-            start, kind, first = open_at
             piece = "".join(out[first:])
-            lead = len(piece) - len(piece.lstrip(EDGE))
             body = piece.strip(EDGE)
             if body:
-                start += len(piece[:lead].encode())
-                spans.append([start, start + len(body.encode()), kind])
+                start = first + len(piece) - len(piece.lstrip(EDGE))
+                spans.append({"start": start, "end": start + len(body), "type": kind})
         else:
             out.append(c)
-            at += len(c.encode())
     return {"text": "".join(out), "spans": spans}
 
 
@@ -55,11 +53,11 @@ def typo(rng, text):
 def rough(rng, text):
     """What people and programs do to texts: case, lost punctuation, typing errors."""
     u = rng.random()
-    if u < .09:
+    if u < .11:
         text = text.lower()
-    elif u < .115:
+    elif u < .135:
         text = text.upper()
-    elif u < .13:
+    elif u < .15:
         text = re.sub(r"(?<=\s)([a-z])", lambda m: m[1].upper(), text)
     if rng.random() < .06:
         text = text.rstrip(".!?\n")
@@ -70,11 +68,25 @@ def rough(rng, text):
             text = typo(rng, text)
     if rng.random() < .02:
         text = text.replace(" ", "  ")
+    if rng.random() < .025:  # quoted, or indented
+        mark = rng.choice(["> ", "> ", ">", "  ", "    ", "\t", "# ", "// ", "| "])
+        text = mark + text.replace("\n", "\n" + mark)
     if rng.random() < .02:
         text = rng.choice(["😀 ", "👍🏽 ", "→ ", "• ", "✅ ", "> ", "## ", "- ", "1) ", "“"]) + text
     if rng.random() < .02:
         text = text.replace("'", "’").replace('"', "”")
     return text
+
+
+PRONOUN = re.compile(r"\b(he|she|they|it|we|you|I|him|them|someone|users|developers|everyone|people)\b(?!')")
+SUBJECT = re.compile(r"(?i)\b(the|a|your|an) (user|developer|author|client|visitor|person|customer|programmer|administrator|team|manager|browser|server|application|admin|editor|reader|reporter)\b")
+
+
+def inhabit(rng, slots, text):
+    """Puts persons into real text, in the place of a pronoun or of "the user"."""
+    pattern = SUBJECT if rng.random() < .4 else PRONOUN
+    share = rng.uniform(.1, .7)
+    return pattern.sub(lambda m: slots.make(rng.choice(["P", "P", "G", "G", "L", "T"])) if rng.random() < share else m[0], text)
 
 
 class Maker:
@@ -94,7 +106,11 @@ class Maker:
         r = self.rng
         one = lambda: self.grammar.make(r.choices(self.roots, self.weights)[0])
         u = r.random()
-        if u < .70:
+        if u < .10 and negatives:
+            parts = re.split(r"\n\n|(?<=\.) ", r.choice(negatives))
+            i = r.randrange(len(parts))
+            text = inhabit(r, self.grammar, " ".join(parts[i:i + r.randrange(1, 4)])[:800])
+        elif u < .70:
             text = one()
         elif u < .85:
             text = one() + r.choice(["\n\n", "\n", " ", "\n\n"]) + one()
@@ -109,16 +125,21 @@ class Maker:
 
 def words(maker):
     """kind -> words in lower case, single tokens only."""
-    out = {"given": set(), "surname": set(), "place": set(), "region": set(), "street": set(), "common": set(), "word": set()}
-    token = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+    out = {"given": set(), "surname": set(), "place": set(), "region": set(), "street": set(), "common": set(), "word": set(), "frequent": set(), "family": set(), "foreign": set(), "title": set()}
+    token = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\d_\u3040-\u30ff\u3400-\u9fff]+(?:['’][^\W\d_]+)?")  # one Han or Kana character, or a word
 
     def add(kind, values, least=2):
         for v in values:
-            out[kind].update(re.sub("'s$", "", t.lower().replace("’", "'")) for t in token.findall(v) if len(t) >= least)
+            out[kind].update(re.sub("'(s|t|m|d|ll|re|ve)$", "", t.lower().replace("’", "'")) for t in token.findall(v) if len(t) >= least or t >= "\u3040")
 
     for culture, pool in maker.people.pools.items():
         add("given", pool["given"][:2500] if culture == "zh" else pool["given"])
-        add("surname", pool["last"][:60000])
+        add("surname", pool["last"][:45000])
+    en = maker.people.pools["en"]
+    add("frequent", en["given"][:1200], 3)
+    in_lists = collections.Counter(g for pool in maker.people.pools.values() for g in set(pool["given"]))
+    add("frequent", [g for g, n in in_lists.items() if n > 3], 3)
+    add("family", en["last"][:3000], 3)
     for values in maker.places.cities.values():
         add("place", values, 3)
     add("region", maker.places.countries + maker.places.states)
@@ -127,6 +148,10 @@ def words(maker):
                    "contrada piazzale rua travessa praça alameda estrada rodovia straße strasse weg allee gasse platz str straat laan plein singel gracht kade ulica ul aleja al plac os náměstí nám tř třída "
                    "utca út tér köz körút gatan vägen gränd gata vej gade stræde vei gate veien katu tie kuja caddesi cad sokak sokağı sok bulvarı mahallesi улица ул проспект пр пер переулок наб cesta ulitsa prospekt nagar marg").split())
     add("common", maker.nouns.dictionary[:7000], 1)
+    for values in maker.nouns.foreign.values():
+        add("foreign", values)
+    add("title", TITLES + "brother sister uncle aunt king queen prince princess president senator mayor captain sergeant chef pastor imam sheikh rabbi minister chancellor colonel lieutenant cousin grandma grandpa "
+        "estimado estimada querido querida geachte beste lieve liebe lieber sehr cher chère caro cara gentile egregio signorina mlle maître docteur dott dottssa avv ing dra mrs heer mevrouw mej fru господин госпожа".split())
     add("word", maker.nouns.dictionary[7000:45000])
     return out
 
@@ -134,15 +159,15 @@ def words(maker):
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("-o", required=True)
-    ap.add_argument("--django", required=True)
+    ap.add_argument("--sources", required=True, help="folder with source distributions (*.tar.gz)")
     ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--train", type=int, default=60000)
+    ap.add_argument("--train", type=int, default=150000)
     ap.add_argument("--held-out", type=int, default=4000)
     a = ap.parse_args()
     rng = random.Random(a.seed)
     maker = Maker(rng)
     clean = Clean(maker.people, maker.nouns)
-    real = django(a.django, clean, rng, 55 * a.train) + talk(clean)
+    real = sources(a.sources, clean, rng, 60 * a.train) + talk(clean)
     rng.shuffle(real)
     cut = len(real) // 10
     os.makedirs(a.o, exist_ok=True)

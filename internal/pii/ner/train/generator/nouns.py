@@ -1,6 +1,7 @@
 """What is capitalised and no person, and the small change of texts: dates, numbers, identifiers."""
 import importlib
 import os
+import re
 
 import symspellpy
 
@@ -18,6 +19,12 @@ BRANDS = ("Apple Google Microsoft Amazon Facebook Meta Netflix Tesla Toyota Hond
           "Cadbury Hershey Kellogg's Johnson & Johnson|Procter & Gamble|JP Morgan|Goldman Sachs|Morgan Stanley|Wells Fargo|Deutsche Bank|Barclays|HSBC|Lloyds|Santander|"
           "Boeing Airbus Lufthansa Delta Ryanair Marriott Hilton Airbnb Uber Lyft FedEx UPS DHL Walmart Target Costco Tesco Aldi Lidl Carrefour Disney Pixar Warner Universal "
           "Reuters Bloomberg Gallup Pfizer Moderna Bayer Novartis Roche Intel Nvidia Oracle IBM Dell Lenovo Cisco Adobe Spotify Twitter TikTok Reddit YouTube Wikipedia").replace("|", "\n")
+NAMESAKES = ("Louis Vuitton|Calvin Klein|Ralph Lauren|Tommy Hilfiger|Johns Hopkins|Harley Davidson|Jack Daniel's|Ben & Jerry's|Mary Kay|Estée Lauder|Charles Schwab|Ernst & Young|John Deere|Tim Hortons|"
+             "Papa John's|Trader Joe's|Victoria's Secret|Dr Pepper|Hugo Boss|Christian Dior|Yves Saint Laurent|Marks & Spencer|Merrill Lynch|Eli Lilly|Warner Bros|Dolce & Gabbana|Jimmy Choo|Kate Spade|"
+             "Giorgio Armani|Hewlett Packard|Rolls Royce|Aston Martin|Alfa Romeo|Mercedes Benz|Dyson|Chase|Marvel|Lamborghini|Bosch|Lidl|Tupperware|Stanley|Singer|Gillette|Heinz|Campbell|Parker|Dell|Hermes|Mattel").split("|")
+SYLLABLES = "an ar ba be bo ca co da de di do el en er fa fi fla go gra ha ic in ja jo ka ki ko la le li lo lu ma me mi mo na ne ni no or pa pe pi pla qua ra re ri ro sa se si so sta ta te ti to tra tu va ve vi vo xa xo ya ze zi zo".split()
+ENDS = "x ly fy ma va ra do go io ify oid ex ix on um is us a o r n t k zy za tic lab pay bit ware ster".split()
+RUDE = re.compile("fuck|shit|cunt|nigg|whore|slut|bitch|rapi|rape|porn|cock|dick|penis|vagin|pussy|anal$|sex|nude|tits|boob|fag|jerk|masturb|orgas|bastard|erotic|incest|nazi|hitler|suck")
 TITLES_A = "The A The The My Our Last First Great Dark Silent Lost Red Golden Broken Hidden Little Eternal Final Big Wild Secret Forgotten Burning Frozen".split()
 TITLES_N = ("King Queen Night Shadow River House Garden Knight Ring Tower Game Throne Sun Moon Star Ocean Mountain Forest Road Winter Summer Storm Dream Heart Soul Blood "
             "Ghost Machine City Empire War Peace Love Death Life Time Memory Letter Promise Girl Boy Stranger Hunter Thief Soldier Wolf Dragon Tiger Raven Rose Diamond Godfather Matrix Sunrise").split()
@@ -53,6 +60,20 @@ def mixed(s):
     return unique(cut + tail)
 
 
+FOREIGN = {"de": "de_DE", "fr": "fr_FR", "es": "es_ES", "it": "it_IT", "nl": "nl_NL", "pl": "pl_PL", "pt": "", "cs": "cs_CZ", "da": "da_DK", "sv": "", "fi": "", "no": "", "ru": "ru_RU", "tr": "", "hu": "", "hr": "", "uk": "uk_UA", "el": "el_GR"}
+
+
+def foreign_words(known):
+    """language -> words, of mimesis and of Faker's lorem lists, names left out."""
+    out = {}
+    for language, locale in FOREIGN.items():
+        words = mimesis_json(language, "text").get("words", [])
+        if locale:
+            words = words + list(importlib.import_module("faker.providers.lorem." + locale).Provider.word_list)
+        out[language] = unique(w for w in words if w.lower() not in known and w.isalpha())
+    return out
+
+
 class Nouns:
     def __init__(self, rng, people, places):
         self.rng, self.people, self.places = rng, people, places
@@ -65,9 +86,8 @@ class Nouns:
         path = os.path.join(os.path.dirname(symspellpy.__file__), "frequency_dictionary_en_82_765.txt")
         self.dictionary = [line.split()[0].lstrip("\ufeff") for line in open(path, encoding="utf-8")]
         known = {n.lower() for pool in self.people.pools.values() for n in pool["given"]}
-        self.words = [w for w in self.dictionary[300:22000] if len(w) > 3 and w not in known]
-        c = importlib.import_module("faker.providers.company.en_US").Provider
-        self.slogans = [[w for w in words] for words in c.catch_phrase_words] + [[w for w in words] for words in c.bsWords] if hasattr(c, "bsWords") else [list(w) for w in c.catch_phrase_words]
+        self.words = [w for w in self.dictionary[300:22000] if len(w) > 3 and w not in known and not RUDE.search(w)]
+        self.foreign = foreign_words(known)
 
     def word(self):
         w = self.words
@@ -117,8 +137,28 @@ class Nouns:
             return (self.cap() + r.choice(["ify", "ly", "io", "hub", "soft", "tech", "net", "base", "labs", "works", "Bank", "Pay"])).replace("eify", "ify")
         return self.places.city() + " " + r.choice("United City Rangers Chamber Orchestra Times Herald Airport Council Hospital Tigers Marathon Festival Zoo Museum Station".split())
 
+    def chunk(self, language):
+        """A few words of another language; German joins nouns and capitalises them."""
+        r, words = self.rng, self.foreign[language]
+        out = []
+        for _ in range(r.randrange(1, 5)):
+            w = r.choice(words)
+            if language == "de" and r.random() < .3:
+                w = (w + r.choice(words).lower()).capitalize()
+            elif r.random() < .04:
+                w = w.capitalize()
+            out.append(w)
+        return " ".join(out)
+
     def brand(self):
-        return self.rng.choice(BRAND_LIST)
+        u = self.rng.random()
+        return self.rng.choice(BRAND_LIST) if u < .5 else self.rng.choice(NAMESAKES) if u < .65 else self.invented()
+
+    def invented(self):
+        """A word that nobody knows, as new products have."""
+        r = self.rng
+        w = "".join(r.choice(SYLLABLES) for _ in range(r.randrange(1, 4))) + r.choice(ENDS)
+        return w.capitalize() if r.random() < .9 else w.upper()
 
     def body(self):
         return self.rng.choice(BODY_LIST)

@@ -42,11 +42,18 @@ CULTURES = {
     "ja": (3, "", ""),
     "ko": (2, "", ""),
     "ar": (3, "", ""),
+    "zh-han": (.7, "zh_CN zh_TW", ""),  # in their own scripts
+    "ja-han": (.7, "ja_JP", ""),
+    "ko-hangul": (.5, "ko_KR", ""),
+    "ar-script": (.4, "ar_SA ar_AA", ""),
+    "hi-script": (.4, "hi_IN", ""),
+    "el-script": (.4, "el_GR", ""),
+    "he-script": (.3, "he_IL", ""),
 }
 CYRILLIC = dict(zip("абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґ",
                     "a b v g d e yo zh z i y k l m n o p r s t u f kh ts ch sh shch  y  e yu ya i yi ye g".split(" ")))
 GREEK = dict(zip("αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋ", "a v g d e z i th i k l m n x o p r s s t y f ch ps o a e i i o y o i y".split(" ")))
-ZH_LAST = "Wang Li Zhang Liu Chen Yang Huang Zhao Wu Zhou Xu Sun Ma Zhu Hu Guo He Lin Gao Luo Zheng Liang Xie Song Tang Deng Han Feng Cao Peng Zeng Xiao Tian Dong Pan Yuan Cai Jiang Yu Du Ye Cheng Wei Su Lu Ding Ren Shen Yao Fan Fang Shi Tan Liao Zou Xiong Jin Hao Kong Bai Cui Kang Mao Qiu Qin Gu Hou Shao Meng Long Wan Duan Lei Qian Tong Ouyang Situ Wong Chan Cheung Leung Lam Ng Lau Kwok Tsai Hsu Chang".split()
+ZH_LAST = "Xi Jiao Sheng Tao Tu Hua Ning Wang Li Zhang Liu Chen Yang Huang Zhao Wu Zhou Xu Sun Ma Zhu Hu Guo He Lin Gao Luo Zheng Liang Xie Song Tang Deng Han Feng Cao Peng Zeng Xiao Tian Dong Pan Yuan Cai Jiang Yu Du Ye Cheng Wei Su Lu Ding Ren Shen Yao Fan Fang Shi Tan Liao Zou Xiong Jin Hao Kong Bai Cui Kang Mao Qiu Qin Gu Hou Shao Meng Long Wan Duan Lei Qian Tong Ouyang Situ Wong Chan Cheung Leung Lam Ng Lau Kwok Tsai Hsu Chang".split()
 ZH_SYL = "wei fang na min jing li qiang lei jun yang yong yan jie juan tao ming chao xiu xia ping gang gui ying hua yu xin hui lan hong mei lin dan bo feng long hao jian kai le nan peng qing rui shan ting tian wen xiang xue yi yuan ze zhi zhen zi chen fei han jia kang liang meng ning qi rong shu song tong xiao ya yun zhe".split()
 JA_LAST = "Sato Suzuki Takahashi Tanaka Watanabe Ito Yamamoto Nakamura Kobayashi Kato Yoshida Yamada Sasaki Yamaguchi Matsumoto Inoue Kimura Hayashi Shimizu Saito Yamazaki Mori Abe Ikeda Hashimoto Ishikawa Ogawa Maeda Okada Hasegawa Fujita Goto Kondo Murakami Endo Aoki Sakamoto Fukuda Ota Nishimura Fujii Miura Takeuchi Nakajima Okamoto Matsuda Nakagawa Harada Ono Tamura Kaneko Wada Ishida Ueda Morita Hara Shibata Sakai Kudo Yokoyama Miyazaki Miyamoto Uchida Takagi Ando Taniguchi Ohno Maruyama Imai Takada Fujimoto Murata Takeda Ueno Sugiyama Masuda Sugawara Hirano Kojima Otsuka Chiba Kubo Matsui Iwasaki Sakurai Kinoshita Noguchi Matsuo Nomura Kikuchi Sano Onishi Sugimoto Arai".split()
 JA_GIVEN = "Haruto Yuto Sota Yuki Hayato Haruki Ryusei Koki Sora Sosuke Riku Minato Ren Hiroto Itsuki Asahi Kaito Takumi Daiki Kenji Hiroshi Takashi Akira Satoshi Kazuki Makoto Naoki Shinji Tetsuya Yusuke Kenta Shota Ryota Tsubasa Daisuke Masato Ichiro Jiro Saburo Noboru Yui Hina Sakura Aoi Rin Yuna Miyu Mio Akari Honoka Kokoro Mei Himari Ichika Riko Saki Nanami Ayaka Misaki Haruka Emi Yoko Keiko Michiko Noriko Tomoko Yumi Mayumi Naomi Kumiko Sachiko Akiko Megumi Chihiro Mariko Reiko Kaori Ayumi Rina Asuka Natsuki".split()
@@ -67,7 +74,7 @@ START, END = "\ue000", "\ue001"
 
 
 def held(token):
-    """0: kept for the held-out names; 1 to 3: trained on, but hidden from the word lists then."""
+    """A digit of the word; those with 0 are kept for the held-out names."""
     return zlib.crc32(token.lower().encode()) % 10
 
 
@@ -147,7 +154,7 @@ class People:
     def __init__(self, rng):
         self.rng = rng
         self.pools = load()
-        weights = {c: CULTURES[c.split("-")[0]][0] for c in self.pools}
+        weights = {c: CULTURES[c if c in CULTURES else c.split("-")[0]][0] for c in self.pools}
         self.cultures, self.weights = list(weights), list(weights.values())
         self.held_out = False
         self.split = {}
@@ -160,7 +167,9 @@ class People:
     def pick(self, culture, kind):
         values = self.split[culture, kind][self.held_out]
         u = self.rng.random()
-        return values[int(len(values) * (u ** 2.5 if culture == "en" else u))]
+        if culture == "en":  # sorted by how common they are
+            return values[int(min(len(values), 800 if kind == "given" else 1500) * u ** 1.3)] if self.rng.random() < .6 else values[int(len(values) * u ** 2)]
+        return values[int(len(values) * u)]
 
     def culture(self):
         return self.rng.choices(self.cultures, self.weights)[0]
@@ -190,6 +199,8 @@ class People:
         """A person's name as one would write it, without a title."""
         r, culture = self.rng, self.culture()
         given, last, u = self.given(culture), self.last(culture), r.random()
+        if culture in ("zh-han", "ja-han", "ko-hangul"):
+            return last + (r.choice(["", " "]) if culture == "ja-han" else "") + given
         if culture in ("zh", "ko", "hu", "ja") and u < .35:
             return last + " " + given
         if u < .60:

@@ -42,7 +42,7 @@ class Places:
         self.cities = {
             "en-us": m["en"]["city"], "en-gb": m["en-gb"]["city"], "en-au": m["en-au"]["city"], "en-ca": m["en-ca"]["city"], "en-ie": "Dublin Cork Galway Limerick Waterford Sligo Tralee".split(),
             "en-in": faker_list("en_IN", "cities"), "de": m["de"]["city"] + m["de-at"]["city"] + faker_list("de_DE", "cities"), "fr": m["fr"]["city"], "es": m["es"]["city"] + m["es-mx"]["city"],
-            "it": m["it"]["city"] + faker_list("it_IT", "cities")[:4000], "nl": m["nl"]["city"] + m["nl-be"]["city"] + faker_list("nl_NL", "cities"), "pt": m["pt"]["city"] + m["pt-br"]["city"],
+            "it": m["it"]["city"] + sorted(faker_list("it_IT", "cities"))[::4], "nl": m["nl"]["city"] + m["nl-be"]["city"] + faker_list("nl_NL", "cities"), "pt": m["pt"]["city"] + m["pt-br"]["city"],
             "pl": m["pl"]["city"] + faker_list("pl_PL", "cities"), "cs": m["cs"]["city"] + m["sk"]["city"] + faker_list("cs_CZ", "cities"), "hu": m["hu"]["city"], "sv": m["sv"]["city"],
             "da": m["da"]["city"] + faker_list("da_DK", "cities"), "fi": m["fi"]["city"] + faker_list("fi_FI", "cities"), "no": m["no"]["city"], "tr": m["tr"]["city"], "ru": m["ru"]["city"],
             "hr": faker_list("sl_SI", "cities") + faker_list("hr_HR", "cities"),
@@ -244,6 +244,8 @@ class Places:
         unit = r.choice(UNITS) % r.randrange(1, 999) if r.random() < .2 else ""
         if unit:
             street = r.choice([street + r.choice([" ", ", ", sep]) + unit] * 4 + [unit + r.choice([", ", " "]) + street])
+        if r.random() < .07:  # a post code, a lot or a house's old number stands before
+            street = r.choice([self.number(), self.postcode(country)]) + r.choice([" ", " ", ", "]) + street
         if u < .22:
             return street
         if u < .26:

@@ -41,22 +41,30 @@ def paragraphs(text, size):
     return out + [block] if block else out
 
 
-def django(path, clean, rng, limit):
-    """Documentation, code and translations from Django's source distribution (BSD-3-Clause)."""
+SKIP = re.compile(r"(^|/)(tests?|internals|contributing|security|locale-data|history|changelog|whatsnew|userguide/faq)(/|\.|$)|AUTHORS|CONTRIBUTORS|LICENSE|min\.js|Changelog|THANKS|releases/security", re.I)
+LANGUAGES = re.compile(r"/locale/(de|fr|es|it|nl|pt|pt_BR|pl|cs|sv|da|nb|fi|tr|ro|hu|id|hr|ru|uk|sk|es_MX)/.*django\.po$")
+
+
+def sources(folder, clean, rng, limit):
+    """Documentation, code and translations from source distributions under BSD and MIT licences: see DATASHEET.md."""
     prose, code, po = [], [], []
-    with tarfile.open(path) as tar:
-        for member in sorted(tar.getmembers(), key=lambda m: m.name):
-            name = member.name.split("/", 1)[-1]
-            if not member.isfile() or name.startswith(("tests/", "docs/releases/security", "docs/internals/")):
-                continue
-            if name.startswith("docs/") and name.endswith(".txt"):
-                prose += paragraphs(tar.extractfile(member).read().decode(), rng.choice([200, 500, 1500]))
-            elif name.endswith((".py", ".js", ".html", ".css")) and "min.js" not in name:
-                code += paragraphs(tar.extractfile(member).read().decode(), rng.choice([300, 1000, 2000]))
-            elif name.endswith("django.po") and "/locale/" in name and re.search(r"/(de|fr|es|it|nl|pt|pt_BR|pl|cs|sv|da|nb|fi|tr|ro|hu|id|hr|ru|uk|sk|es_MX)/", name):
-                text = tar.extractfile(member).read().decode()
-                lines = [re.sub(r"%\(?\w*\)?s", "12", m).replace("\\n", "\n") for m in re.findall(r'msgstr "(.{12,})"', text)]
-                po += [" ".join(lines[i:i + 4]) for i in range(0, len(lines), 4)]
+    paths = sorted(glob.glob(os.path.join(folder, "*.tar.gz")))
+    if not paths:
+        raise SystemExit("no source distributions in " + folder)
+    for path in paths:
+        with tarfile.open(path) as tar:
+            for member in sorted(tar.getmembers(), key=lambda m: m.name):
+                name = member.name.split("/", 1)[-1]
+                if not member.isfile() or SKIP.search(name) or member.size > 400000:
+                    continue
+                text = lambda: tar.extractfile(member).read().decode(errors="ignore")
+                if name.startswith("docs/") and name.endswith((".txt", ".rst", ".md")):
+                    prose += paragraphs(text(), rng.choice([200, 500, 1500]))
+                elif name.endswith((".py", ".js", ".ts", ".html", ".css", ".toml", ".sh")):
+                    code += paragraphs(text(), rng.choice([300, 1000, 2000]))
+                elif LANGUAGES.search(name):
+                    lines = [re.sub(r"%\(?\w*\)?s", "12", m).replace("\\n", "\n") for m in re.findall(r'msgstr "(.{12,})"', text())]
+                    po += [" ".join(lines[i:i + 4]) for i in range(0, len(lines), 4)]
     out = []
     for values, share in ((prose, .45), (code, .4), (po, .15)):
         values = [v for v in values if clean.ok(v)]

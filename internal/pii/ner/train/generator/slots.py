@@ -50,13 +50,16 @@ class Slots:
                  A=lambda: self.q.mark(self.q.address()), AI=lambda: self.q.mark(self.q.address(inline=True)), AIq=lambda: self.q.mark(self.q.address(inline=True)).replace("'", "''"),
                  AS=lambda: self.q.mark(self.q.street(r.choices(self.q.kinds, self.q.weights)[0]).replace("\n", ", ")),
                  ARu=lambda: self.q.mark(self.q.street("ru") + r.choice(["", ", " + self.q.city("ru")])))
-        f.update(org=nouns.org, product=nouns.product, city=places.city, country=nouns.country, title=nouns.title, event=nouns.event, heading=nouns.heading, body=pick(BODY_LIST),
+        f.update(org=nouns.org, brand=nouns.brand, thing=nouns.thing, product=nouns.product, city=places.city, country=nouns.country, title=nouns.title, event=nouns.event, heading=nouns.heading, body=pick(BODY_LIST),
                  food=pick(nouns.foods), lang=pick(LANGS), tech=pick(TECH), cap=nouns.cap, cap2=lambda: "".join(r.choice("ABCDEFGHKLMNPRSTUVWXZ") for _ in range(2)), word=nouns.word,
                  adj=lambda: r.choice(ADJ) if r.random() < .7 else nouns.word(), noun=lambda: r.choice(NOUN) if r.random() < .7 else nouns.word(), num=self.number,
                  year=lambda: str(r.randrange(1850, 2030)), date=self.date, day=pick(DAYS), month=pick(MONTHS), time=self.time, phone=self.phone, email=self.email,
                  job=lambda: r.choice(nouns.jobs).split(",")[0].lower() if r.random() < .6 else r.choice("doctor lawyer nurse teacher engineer driver plumber singer actor writer painter player professor manager analyst designer developer chef farmer pilot judge".split()),
                  Job=lambda: r.choice(nouns.jobs), nationality=pick(PEOPLES), ident=self.identifier, onm=self.other_name, line=self.line, WORD=lambda: nouns.word().upper())
         f.update(acr=lambda: "".join(r.choice("ABCDEFGHIJKLMNOPRSTUVWXYZ") for _ in range(r.randrange(2, 6))), acr1=lambda: r.choice("ABCDEF"), code=self.code, plate=self.plate)
+        for slot, culture in (("Zh", "zh-han"), ("Ja", "ja-han"), ("Ko", "ko-hangul"), ("Ar", "ar-script"), ("Hi", "hi-script"), ("El", "el-script"), ("He", "he-script")):
+            f[slot] = lambda c=culture: self.p.mark(self.native(c))
+        f["salad"] = self.salad
         f.update(Subj=self.upper_first("subj"), Other=self.upper_first("other"))
         for name, words in WORDS.items():
             f[name] = pick(words.split())
@@ -87,6 +90,26 @@ class Slots:
         culture = self.rng.choice(["ru", "ru", "uk", "bg"])
         given, last = self.p.pick(culture, "given"), self.p.pick(culture, "last")
         return self.p.mark(self.rng.choice([given + " " + last, last + " " + given, given, given[0] + ". " + last, last + " " + given[0] + "."]))
+
+    def salad(self):
+        """Words of another language in no order, with somebody among them or not."""
+        r = self.rng
+        language = r.choice(["de", "de", "de", "fr", "es", "it", "nl", "pl", "pt"] + list(self.n.foreign))
+        parts = [self.n.chunk(language)]
+        for _ in range(r.randrange(0, 3)):
+            parts.append(self.g.make(r.choice(["P", "P", "G", "G", "L", "T", "city", "org", "country", "num"])))
+            parts.append(self.n.chunk(language) if r.random() < .8 else "")
+        if r.random() < .1:
+            parts.append(self.g.make("AI"))
+        text = " ".join(p for p in parts if p)
+        return text[:1].upper() + text[1:] + r.choice([".", ".", "!", "?", ",", ""])
+
+    def native(self, culture):
+        """A name in the script of its culture."""
+        given, last = self.p.pick(culture, "given"), self.p.pick(culture, "last")
+        if culture.endswith(("-han", "-hangul")):
+            return last + given if culture != "ja-han" or self.rng.random() < .6 else last + self.rng.choice(["", " "]) + given
+        return given + " " + last if self.rng.random() < .7 else given
 
     def number(self):
         return str(int(10 ** self.rng.uniform(0, 5)))
