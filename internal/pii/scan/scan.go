@@ -82,6 +82,8 @@ func (sc *scanner) append(dst []pii.Span, text string, types pii.Set) []pii.Span
 func (sc *scanner) learned() {
 	before := len(sc.found)
 	sc.found = ner.Append(sc.found, sc.s)
+	kept := slices.DeleteFunc(sc.found[before:], func(f pii.Span) bool { return isIdentifier(sc.s, f) })
+	sc.found = sc.found[:before+len(kept)]
 	for i := range sc.found[before:] {
 		f := &sc.found[before+i]
 		f.Score = learnedLow + (learnedHigh-learnedLow)*f.Score
