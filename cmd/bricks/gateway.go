@@ -243,7 +243,9 @@ func (s *system) lockCounting(ctx context.Context) error {
 // startEvents opens the spool, which settles what a killed process left, and
 // starts its delivery.
 func (s *system) startEvents(context.Context) (err error) {
-	s.spool, err = event.Open(filepath.Join(s.config.DataDir, "spool"), event.Options{Logger: s.logger, Consumers: s.config.EventConsumers, Recovered: s.recover})
+	s.spool, err = event.Open(filepath.Join(s.config.DataDir, "spool"), event.Options{
+		Logger: s.logger, Consumers: s.config.EventConsumers, Recovered: s.recover, Registerer: s.registry,
+	})
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,9 @@ func Open(dir string, o Options) (*Spool, error) {
 		}
 		return nil, errors.Join(err, lock.Close())
 	}
+	if o.Registerer != nil {
+		o.Registerer.MustRegister(collector{s, spoolMetrics()})
+	}
 	return s, nil
 }
 

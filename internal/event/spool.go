@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/bricks-gateway/bricks/internal/gateway"
 )
 
@@ -25,13 +27,16 @@ type Options struct {
 	// Recovered is called by Open with every final that an earlier process left,
 	// interrupted ones included. It must not keep the event.
 	Recovered func(*gateway.Event)
-	Logger    *slog.Logger
+	// Registerer takes the metrics; none are kept if nil.
+	Registerer prometheus.Registerer
+	Logger     *slog.Logger
 }
 
 // Stats is how a spool stands.
 type Stats struct {
 	Waiting     int   // finals that the sink does not have yet
 	Open        int   // intents without a final
+	Delivered   int64 // finals that left the queue
 	Recovered   int   // intents settled as interrupted at the start
 	Size        int64 // bytes of all segments
 	Full        bool  // Intent refuses, see ErrFull
@@ -191,6 +196,7 @@ func (s *Spool) Stats() Stats {
 	st := s.stats
 	st.Waiting = len(s.waiting) + len(s.lost)
 	st.Open = len(s.open)
+	st.Delivered = s.deliveredCount
 	st.Size = s.size
 	st.Full = s.full()
 	return st
