@@ -15,6 +15,7 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
+	"github.com/bricks-gateway/bricks/internal/limit/measured"
 	"github.com/bricks-gateway/bricks/internal/limit/memory"
 	"github.com/bricks-gateway/bricks/internal/limit/redis"
 )
@@ -28,6 +29,7 @@ func (s *system) startLimits(ctx context.Context) error {
 			return err
 		}
 	}
+	s.limiter = measured.New(s.limiter, s.registry)
 	w := newLedgerWatch(s.limiter, events, s.logger, s.registry)
 	s.onStop(s.workers.start("ledger watch", w.run))
 	return nil
