@@ -13,6 +13,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -45,6 +46,8 @@ type fixture struct {
 	ring  *secrets.Keyring
 	plane *ControlPlane
 	conn  *grpc.ClientConn
+
+	registry *prometheus.Registry
 }
 
 func setup(t *testing.T) *fixture { t.Helper(); return setupAt(t, 8002) }
@@ -61,8 +64,10 @@ func setupAt(t *testing.T, port uint32) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
+	registry := prometheus.NewRegistry()
 	plane, err := New(Options{
-		Store: db, Keyring: ring, Logger: logger, Resolver: hangs{}, PollInterval: time.Minute,
+		Registerer: registry,
+		Store:      db, Keyring: ring, Logger: logger, Resolver: hangs{}, PollInterval: time.Minute,
 		Listener: xds.ListenerConfig{Address: "127.0.0.1", Port: port},
 	})
 	if err != nil {
@@ -88,7 +93,7 @@ func setupAt(t *testing.T, port uint32) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return &fixture{t, db, ring, plane, conn}
+	return &fixture{t, db, ring, plane, conn, registry}
 }
 
 func (f *fixture) setting(url string) *gateway.ProviderSetting {

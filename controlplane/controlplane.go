@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
 	"github.com/bricks-gateway/bricks/controlplane/ads"
@@ -54,6 +55,8 @@ type Options struct {
 	StaleAfter time.Duration
 	// LockCounting is the config stream's, see configserver.Options.
 	LockCounting func(ctx context.Context) (release func(), err error)
+	// Registerer takes the metrics; none are kept if nil.
+	Registerer prometheus.Registerer
 }
 
 const (
@@ -82,6 +85,7 @@ type ControlPlane struct {
 	ads     *ads.Server
 	config  *configserver.Server
 	customs *customs
+	metrics *metrics
 
 	syncing chan struct{} // holds one token: syncs take turns
 	// Both need the token: since when published may hold more than goal, and
@@ -128,6 +132,7 @@ func New(o Options) (*ControlPlane, error) {
 		applied: -1,
 	}
 	c.customs = newCustoms(c.hosts, c.ads, o.Listener.CAFile, o.Logger)
+	c.metrics = newMetrics(o.Registerer, c)
 	return c, nil
 }
 
@@ -246,7 +251,8 @@ func (c *ControlPlane) has(revision int64) bool {
 
 // sync distributes all changes since the last one. With again it publishes the
 // clusters even if no setting changed, since their addresses may have.
-func (c *ControlPlane) sync(ctx context.Context, again bool) error {
+func (c *ControlPlane) sync(ctx context.Context, again bool) (err error) {
+	defer func() { c.metrics.synced(ctx, err) }()
 	select {
 	case c.syncing <- struct{}{}:
 		defer func() { <-c.syncing }()

@@ -70,6 +70,7 @@ func (s *system) makePlane(lockCounting func(context.Context) (func(), error)) (
 		PollInterval:  s.config.UpdateInterval,
 		StaleAfter:    s.config.StaleMaxAge,
 		LockCounting:  lockCounting,
+		Registerer:    s.registry,
 		Listener: xds.ListenerConfig{
 			Address:      s.proxyAddress.Addr().String(),
 			Port:         uint32(s.proxyAddress.Port()),
@@ -122,7 +123,7 @@ func (s *system) startProcessor(ctx context.Context) error {
 		return err
 	}
 	cache := configcache.New(configcache.Options{
-		NodeID: s.nodeID("processor"), Conn: s.conn, StaleAfter: s.config.StaleMaxAge, Logger: s.logger,
+		NodeID: s.nodeID("processor"), Conn: s.conn, StaleAfter: s.config.StaleMaxAge, Logger: s.logger, Registerer: s.registry,
 		CountsInProcess: !s.config.Redis.enabled(), UnknownPrice: gateway.UnknownPricePolicy(s.config.UnknownPrice),
 		RoutesKnown: func(revisions map[string]int64) {
 			if answers != nil {

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	resourcev3 "github.com/envoyproxy/go-control-plane/pkg/resource/v3"
@@ -85,7 +86,8 @@ type Server struct {
 	ready chan struct{} // closed by the first Publish
 
 	demand   demand
-	onDemand sync.Map // name → *resource; nil: there is no such cluster
+	nacks    atomic.Int64 // refused updates, ever
+	onDemand sync.Map     // name → *resource; nil: there is no such cluster
 
 	mu       sync.Mutex
 	snapshot Snapshot

@@ -157,6 +157,9 @@ func TestARefusedResourceIsNamedAndHoldsNobodyUp(t *testing.T) {
 		t.Errorf("missing = %v", missing)
 	}
 	types := s.Status().Nodes[0].Types
+	if n := s.NACKs(); n != 2 { // with "c", and alone
+		t.Errorf("%d refused updates are counted, want 2", n)
+	}
 	if len(types) != 1 || !slices.Equal(types[0].Refused, []string{"bad"}) || types[0].LastNACK != "cluster bad is no good" || types[0].InSync {
 		t.Errorf("status = %+v", types)
 	}

@@ -38,6 +38,9 @@ func (s *Server) Status() Status {
 	return out
 }
 
+// NACKs is how many updates Envoys have refused since the start.
+func (s *Server) NACKs() int64 { return s.nacks.Load() }
+
 func (x *stream) status(snapshot Snapshot) NodeStatus {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -125,6 +125,7 @@ func (x *stream) settle(t *subscription, r *discoveryv3.DeltaDiscoveryRequest) {
 	t.pending = ""
 	if e := r.ErrorDetail; e != nil {
 		t.nack, t.nackedAt = e.Message, time.Now()
+		x.s.nacks.Add(1)
 		if len(t.inFlight) > 1 {
 			// Which one was it? Each is sent again alone, and the culprit's own
 			// refusal names it.

@@ -139,6 +139,13 @@ func (s *Server) serve(ctx context.Context, x *stream, first *configv1.ConfigReq
 	}
 }
 
+// Streams is how many processors are connected now.
+func (s *Server) Streams() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.streams)
+}
+
 // Changed marks what the changes touch, on every stream that follows it, and
 // returns a barrier for the acknowledgements.
 func (s *Server) Changed(changes []store.Change) Barrier {

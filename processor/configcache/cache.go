@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
@@ -62,7 +63,9 @@ type Options struct {
 	// RoutesKnown is told the version of every route, by id, whenever one comes,
 	// changes or goes. It must not block, and gets a map of its own.
 	RoutesKnown func(revisions map[string]int64)
-	Logger      *slog.Logger
+	// Registerer takes the metrics; none are kept if nil.
+	Registerer prometheus.Registerer
+	Logger     *slog.Logger
 }
 
 // Cache is safe for concurrent use. Run must be running for lookups of new keys
@@ -86,6 +89,7 @@ type Cache struct {
 	ready       chan struct{} // closed at the first connection
 	readyOnce   sync.Once
 	lastContact atomic.Int64 // Unix nanoseconds
+	revision    atomic.Int64 // of the store, the latest that an update reflected
 
 	mu     sync.Mutex
 	custom customs
@@ -131,6 +135,7 @@ func New(o Options) *Cache {
 	}
 	c.settings.Store(&map[string]*Setting{})
 	c.prices.Store(pricing.NewBook(pricing.Default(), nil, o.UnknownPrice))
+	c.watch(o.Registerer)
 	return c
 }
 
@@ -216,6 +221,7 @@ func (c *Cache) send(r *configv1.ConfigRequest) {
 func (c *Cache) apply(u *configv1.ConfigUpdate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.revision.Store(max(c.revision.Load(), u.Revision))
 	c.applyPrices(u.Prices) // before the keys that they hold for
 	c.applySettings(u)
 	c.applyRoutes(u.Routes)
