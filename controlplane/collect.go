@@ -96,6 +96,9 @@ func (c *Collector) charge(ctx context.Context, e *gateway.Event, charges []*gat
 		}
 	}
 	c.metrics.jobs.WithLabelValues(e.Provider, outcome).Inc()
+	for _, charge := range made {
+		c.metrics.charged.WithLabelValues(charge.Provider).Add(float64(max(charge.Cost, 0)) / float64(gateway.USD))
+	}
 	if len(made) == 0 || c.o.Charged == nil {
 		return
 	}

@@ -145,6 +145,9 @@ func TestAChargeIsLikeItsRequest(t *testing.T) {
 	if diff := cmp.Diff(&want, events[1]); diff != "" {
 		t.Errorf("charge differs (-want +got):\n%s", diff)
 	}
+	if got := value(t, j.c.metrics.charged); got != 4.5e-6 {
+		t.Errorf("%v dollars are counted, want 0.0000045", got)
+	}
 	if !slices.Equal(j.told, []string{events[1].ID}) {
 		t.Errorf("limits were told of %q", j.told)
 	}

@@ -256,6 +256,7 @@ func (c *Collector) book(ctx context.Context) (*pricing.Book, error) {
 type collectorMetrics struct {
 	pending prometheus.Gauge
 	jobs    *prometheus.CounterVec
+	charged *prometheus.CounterVec
 }
 
 func newCollectorMetrics(r prometheus.Registerer) *collectorMetrics {
@@ -266,8 +267,11 @@ func newCollectorMetrics(r prometheus.Registerer) *collectorMetrics {
 			Name: "bricks_charged_jobs_total", Help: "Jobs that are pending no more, by provider and outcome: charged, free, or why their cost stays unknown.",
 		}, []string{"provider", "outcome"}),
 	}
+	m.charged = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "bricks_charged_usd_total", Help: "What was charged after the answer to its request, in dollars, by provider.",
+	}, []string{"provider"})
 	if r != nil {
-		r.MustRegister(m.pending, m.jobs)
+		r.MustRegister(m.pending, m.jobs, m.charged)
 	}
 	return m
 }
