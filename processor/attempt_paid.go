@@ -38,7 +38,7 @@ func (a *attempt) payFailure() bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), 5*time.Second)
 	defer cancel()
 	if len(accounts) == 0 || e.Cost == 0 {
-		a.s.writeFinal(e)
+		a.record(e)
 		a.book(ctx, e, others)
 		return true
 	}
@@ -47,12 +47,19 @@ func (a *attempt) payFailure() bool {
 		return false
 	}
 	e.CreatedAt = r.At().UTC()
-	a.s.writeFinal(e) // first, as in settle
+	a.record(e) // first, as in settle
 	if err := r.Settle(ctx, e.Cost); err != nil {
 		a.s.o.Logger.Error("reservation not settled", slog.String("event_id", e.ID), slog.Any("error", err))
 	}
 	a.book(ctx, e, others)
 	return true
+}
+
+// record writes and counts the event of a failed attempt.
+func (a *attempt) record(e *gateway.Event) {
+	a.s.writeFinal(e)
+	a.s.metrics.paid(e)
+	a.s.metrics.usage.Paid(e)
 }
 
 // book charges the accounts whose money has no limit, so that their counters

@@ -175,6 +175,7 @@ func (x *exchange) replay(e *cache.Entry) *extprocv3.ProcessingResponse {
 	x.reserved = reservation
 	x.s.metrics.cache.WithLabelValues("hit").Inc()
 	ev := &x.event
+	x.s.metrics.found(ev) // before its action is another
 	ev.CreatedAt = reservation.At().UTC()
 	ev.Action, ev.PriceStatus, ev.Status, ev.Attempts = actionCached, gateway.Free, http.StatusOK, 0
 	ev.Provider, ev.RequestModel, ev.ResponseModel, ev.SettingID = e.Provider, e.RequestModel, e.ResponseModel, ""

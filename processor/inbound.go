@@ -26,6 +26,7 @@ type inbound struct {
 	metadata            string
 	userID              string
 	correlationID       string
+	traceparent         string
 	requestTimeout      string
 	anthropicVersion    string
 	timeout             time.Duration // from requestTimeout; 0: not asked
@@ -77,6 +78,8 @@ func (in *inbound) read(m *corev3.HeaderMap) {
 			in.requestTimeout = headerValue(h)
 		case "anthropic-version":
 			in.anthropicVersion = headerValue(h)
+		case "traceparent":
+			in.traceparent = headerValue(h)
 		case "x-correlation-id":
 			in.correlationID = headerValue(h)
 		}

@@ -2,11 +2,13 @@ package processor
 
 import (
 	"strconv"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/provider"
+	"github.com/bricks-gateway/bricks/internal/telemetry"
 )
 
 // metrics counts what operators watch. Labels are bounded sets: no key, user or
@@ -29,10 +31,19 @@ type metrics struct {
 	waiting     prometheus.Gauge
 	findings    *prometheus.CounterVec
 	// policyErrors counts what a policy's detectors failed at.
-	policyErrors prometheus.Counter
+	policyErrors  prometheus.Counter
+	policyActions *prometheus.CounterVec
+	cost          *prometheus.CounterVec
+	providers     sync.Map // label → *providerMetrics
+	usage         *telemetry.Usage
 }
 
-func newMetrics(r prometheus.Registerer) *metrics {
+// providerMetrics are what each request to a provider counts.
+type providerMetrics struct {
+	input, output, cost prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer, usage telemetry.Options) *metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
@@ -58,7 +69,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m.cacheErrors = counter("bricks_cache_errors_total", "Answers that could not be looked up, or kept.")
 	m.findings = vec("bricks_policy_findings_total", "Personal data that policies found, by type.", "type")
 	m.policyErrors = counter("bricks_policy_errors_total", "Requests and answers that were refused because a policy's detectors failed.")
+	m.policyActions = vec("bricks_policy_actions_total", "Requests that a policy did something about, by what it did (warned, redacted, blocked).", "action")
+	m.cost = vec("bricks_cost_usd_total", "What requests cost, in dollars, by provider. What is charged later is in bricks_charged_usd_total.", "provider")
+	m.usage = telemetry.NewUsage(r, usage)
 	if r != nil {
+		r.MustRegister(m.policyActions, m.cost)
 		r.MustRegister(m.findings, m.policyErrors)
 		r.MustRegister(m.attempts, m.skipped, m.cache, m.cacheErrors, m.waiting)
 		r.MustRegister(m.timeouts, m.cut, m.empty, m.requests, m.refused, m.tokens, m.unpriced, m.unanswered, m.spoolErrors, m.panics)
@@ -74,19 +89,43 @@ func providerLabel(name string) string {
 	return name
 }
 
-func (m *metrics) observe(e *gateway.Event) {
-	name := providerLabel(e.Provider)
+// observe counts a forwarded request that is settled.
+func (m *metrics) observe(e *gateway.Event, traceID string) {
+	name := m.paid(e)
 	m.requests.WithLabelValues(name, e.Operation, strconv.Itoa(e.Status)).Inc()
-	m.tokens.WithLabelValues(name, "input").Add(float64(e.Usage.InputTokens))
-	m.tokens.WithLabelValues(name, "output").Add(float64(e.Usage.OutputTokens))
 	m.found(e)
+	m.usage.Observe(telemetry.Call{Event: e, Provider: name, TraceID: traceID})
+}
+
+// paid counts what e used and cost, and returns the provider's label.
+func (m *metrics) paid(e *gateway.Event) string {
+	name := providerLabel(e.Provider)
+	p := m.provider(name)
+	p.input.Add(float64(max(e.Usage.InputTokens, 0)))
+	p.output.Add(float64(max(e.Usage.OutputTokens, 0)))
+	p.cost.Add(float64(max(e.Cost, 0)) / float64(gateway.USD))
 	if e.PriceStatus == gateway.Unpriced {
 		m.unpriced.Inc()
 	}
+	return name
 }
 
-// found counts what the policy of a request found.
+func (m *metrics) provider(name string) *providerMetrics {
+	if p, ok := m.providers.Load(name); ok {
+		return p.(*providerMetrics)
+	}
+	p, _ := m.providers.LoadOrStore(name, &providerMetrics{
+		m.tokens.WithLabelValues(name, "input"), m.tokens.WithLabelValues(name, "output"), m.cost.WithLabelValues(name),
+	})
+	return p.(*providerMetrics)
+}
+
+// found counts what the policy of a request did and found.
 func (m *metrics) found(e *gateway.Event) {
+	switch e.Action {
+	case gateway.ActionWarned, gateway.ActionRedacted, gateway.ActionBlocked:
+		m.policyActions.WithLabelValues(e.Action).Inc()
+	}
 	for kind, n := range e.Findings {
 		m.findings.WithLabelValues(kind).Add(float64(n))
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/policy"
 	"github.com/bricks-gateway/bricks/internal/provider"
+	"github.com/bricks-gateway/bricks/internal/telemetry"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
 
@@ -68,6 +69,8 @@ type Options struct {
 	Logger  *slog.Logger
 	// Registerer takes the server's metrics; none are kept if nil.
 	Registerer prometheus.Registerer
+	// Usage bounds the labels that clients choose.
+	Usage telemetry.Options
 	// DefaultUser bounds each end user of a key that no user object matches.
 	DefaultUser gateway.Limits
 	// Strict: bodies are never stored, whatever a key says.
@@ -118,7 +121,7 @@ func New(o Options) *Server {
 	if o.MaxCached == 0 {
 		o.MaxCached = 1 << 20
 	}
-	s := &Server{o: o, metrics: newMetrics(o.Registerer), health: newHealth()}
+	s := &Server{o: o, metrics: newMetrics(o.Registerer, o.Usage), health: newHealth()}
 	s.metrics.watchSteps(o.Registerer, s.health)
 	s.refusals = newRefusalLog(s.writeFinal)
 	return s

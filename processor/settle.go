@@ -9,6 +9,7 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/provider"
+	"github.com/bricks-gateway/bricks/internal/telemetry"
 )
 
 // statusClientGone marks an event whose client left before the answer's end.
@@ -45,7 +46,7 @@ func (x *exchange) settle() {
 	if err := x.reserved.Settle(ctx, x.event.Cost); err != nil {
 		x.s.o.Logger.Error("reservation not settled", slog.String("event_id", x.event.ID), slog.Any("error", err))
 	}
-	x.s.metrics.observe(&x.event)
+	x.s.metrics.observe(&x.event, telemetry.TraceID(x.in.traceparent))
 }
 
 // measure fills in how the answer went.
@@ -154,5 +155,6 @@ func (x *exchange) unforwarded() {
 	x.event.PriceStatus = gateway.Free
 	x.event.Latency = x.sinceStart()
 	x.event.RefusedCount = 1
+	x.s.metrics.refused.WithLabelValues(x.event.RefusalCode).Inc()
 	x.s.refusals.add(&x.event)
 }

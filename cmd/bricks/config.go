@@ -59,6 +59,7 @@ type config struct {
 	EventRetention period        `env:"EVENT_RETENTION"`                   // 0: for ever
 	BodyRetention  period        `env:"EVENT_BODY_RETENTION"`              // 0: as long as the events
 	StatsProvider  string        `env:"STATS_PROVIDER"`
+	MetricsUsers   int           `env:"METRICS_MAX_USERS"`
 
 	OpenAIKey gateway.Secret `env:"OPENAI_API_KEY"`
 
@@ -166,6 +167,7 @@ func defaults() config {
 		StaleMaxAge:       time.Hour,
 		ChargeInterval:    2 * time.Second,
 		EventConsumers:    3,
+		MetricsUsers:      1_000,
 		UnknownPrice:      string(gateway.DenyUnknownPrice),
 		Postgres: postgresConfig{
 			Port:         5432,

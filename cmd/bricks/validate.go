@@ -67,6 +67,9 @@ func (c *config) Validate() error {
 	if c.EnvoyConcurrency < 0 {
 		fault("ENVOY_CONCURRENCY must not be negative")
 	}
+	if c.MetricsUsers < 0 {
+		fault("METRICS_MAX_USERS must not be negative")
+	}
 	switch c.StatsProvider {
 	case "", "prometheus", "datadog", "statsd":
 	default:
