@@ -1,6 +1,10 @@
 package main
 
-import "github.com/bricks-gateway/bricks/internal/telemetry"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/bricks-gateway/bricks/internal/telemetry"
+)
 
 // usage bounds the labels of metrics that clients choose.
 func (c *config) usage() telemetry.Options {
@@ -9,4 +13,11 @@ func (c *config) usage() telemetry.Options {
 		o.MaxUsers = -1 // none
 	}
 	return o
+}
+
+// buildInfo names the version that runs.
+func buildInfo() prometheus.Collector {
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "bricks_build_info", Help: "1, for the version that runs."}, []string{"version"})
+	info.WithLabelValues(version()).Set(1)
+	return info
 }
