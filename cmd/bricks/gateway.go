@@ -206,8 +206,7 @@ func (s *system) readAddresses(context.Context) (err error) {
 }
 
 func (s *system) startMetrics(ctx context.Context) error {
-	s.registry.MustRegister(buildInfo(), collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.registry.MustRegister(buildInfo(), goRuntime(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	bound, stop, err := s.workers.serveHTTP(ctx, "metrics", s.metricsAddress, "", "", s.health.handler(s.registry))
 	if err != nil {
 		return err
