@@ -62,7 +62,8 @@ func (g *genai) init(o Options) []prometheus.Collector {
 func (g *genai) observe(c Call) {
 	e, exemplar := c.Event, c.exemplar()
 	provider := providerName(c.Provider)
-	key := callKey{provider, e.Operation, requestModel(e), e.Model()}
+	request, response := models(e)
+	key := callKey{provider, e.Operation, request, response}
 	other := callKey{provider, e.Operation, Other, Other}
 	if !served(e) {
 		if _, known := g.series.series.Load(key); !known {

@@ -50,11 +50,11 @@ func (t *tokens) observe(e *gateway.Event) {
 	if e.Usage.InputTokens+e.Usage.OutputTokens == 0 {
 		return
 	}
-	model := requestModel(e)
+	model, _ := models(e)
 	t.total.add(e.Usage)
 	t.byModel.get(model, Other).add(e.Usage)
 	if _, known := t.byModel.series.Load(model); !known {
 		model = Other // else the pairs below would have no bound
 	}
-	t.byUser.get(userModel{e.UserID, model}, userModel{Other, model}).add(e.Usage)
+	t.byUser.get(userModel{label(e.UserID), model}, userModel{Other, model}).add(e.Usage)
 }

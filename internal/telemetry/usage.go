@@ -11,6 +11,7 @@ package telemetry
 import (
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -74,18 +75,28 @@ func (u *Usage) Paid(e *gateway.Event) { u.tokens.observe(e) }
 
 func served(e *gateway.Event) bool { return e.Status < 400 }
 
-// requestModel is the model that was asked for; some requests name none.
-func requestModel(e *gateway.Event) string {
-	if e.RequestModel != "" {
-		return e.RequestModel
+// models are the asked and the answered name as labels. Some requests name no
+// model.
+func models(e *gateway.Event) (request, response string) {
+	request, response = label(e.RequestModel), label(e.Model())
+	if request == "" {
+		request = response
 	}
-	return e.ResponseModel
+	return request, response
+}
+
+// maxLabel bounds a label that others choose, in bytes.
+const maxLabel = 256
+
+// label makes s a label: the library panics at what is no UTF-8.
+func label(s string) string {
+	return strings.ToValidUTF8(s[:min(len(s), maxLabel)], "\uFFFD")
 }
 
 // exemplar leads from a point of a histogram to the event, and to the trace.
 func (c *Call) exemplar() prometheus.Labels {
-	// What is too long for an exemplar makes the library panic.
-	if n := len(c.Event.ID); n == 0 || n > 64 {
+	// The library panics at what is too long, or no UTF-8.
+	if n := len(c.Event.ID); n == 0 || n > 64 || !utf8.ValidString(c.Event.ID) {
 		return nil
 	}
 	l := prometheus.Labels{"event_id": c.Event.ID}

@@ -123,6 +123,29 @@ func TestClientsThatMakeNamesUpAddNoSeries(t *testing.T) {
 	}
 }
 
+func TestNamesThatAreNoTextMakeNoTrouble(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	u := telemetry.NewUsage(registry, telemetry.Options{})
+	c := call("\xff", "\xc3\x28"+strings.Repeat("ä", 200), 200, 1, 1)
+	c.Event.ID = "\xff"
+	u.Observe(c)
+	c.Event.ID = strings.Repeat("x", 200)
+	u.Observe(c)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if n := len(l.GetValue()); n > 260 {
+					t.Errorf("%s: a label of %d bytes", f.GetName(), n)
+				}
+			}
+		}
+	}
+}
+
 func TestGenAIMetricsHaveTheConventionsNames(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	u := telemetry.NewUsage(registry, telemetry.Options{})
