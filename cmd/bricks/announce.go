@@ -64,9 +64,6 @@ func (s *system) warn() {
 				"server", server.name, "address", server.address.String())
 		}
 	}
-	if p := s.config.StatsProvider; p == "datadog" || p == "statsd" {
-		s.logger.Warn("STATS_PROVIDER is accepted, but nothing is sent there yet; metrics are served for Prometheus", "stats_provider", p)
-	}
 }
 
 func (s *system) welcome() string {

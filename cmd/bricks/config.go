@@ -59,6 +59,7 @@ type config struct {
 	EventRetention period        `env:"EVENT_RETENTION"`                   // 0: for ever
 	BodyRetention  period        `env:"EVENT_BODY_RETENTION"`              // 0: as long as the events
 	StatsProvider  string        `env:"STATS_PROVIDER"`
+	Statsd         statsdConfig  `envPrefix:"STATSD_"`
 	MetricsUsers   int           `env:"METRICS_MAX_USERS"`
 
 	OpenAIKey gateway.Secret `env:"OPENAI_API_KEY"`
@@ -167,6 +168,7 @@ func defaults() config {
 		StaleMaxAge:       time.Hour,
 		ChargeInterval:    2 * time.Second,
 		EventConsumers:    3,
+		Statsd:            statsdConfig{ServerHost: "localhost"},
 		MetricsUsers:      1_000,
 		UnknownPrice:      string(gateway.DenyUnknownPrice),
 		Postgres: postgresConfig{

@@ -52,7 +52,7 @@ func TestParseGood(t *testing.T) {
 				"PROXY_TIMEOUT=30s", "IN_MEMORY_DB_UPDATE_INTERVAL=250ms", "NUMBER_OF_EVENT_MESSAGE_CONSUMERS=7",
 				"EVENT_RETENTION=90d", "EVENT_BODY_RETENTION=36h",
 				"LOGGING_LEVEL=fatal", "LOGGING_PROVIDER=stdout", "STATS_PROVIDER=datadog", "PRIVACY=strict",
-				"OPENAI_API_KEY=sk-1", "ENVOY_PATH=/e", "STALE_CONFIG_MAX_AGE=5m", "PENDING_CHARGE_INTERVAL=10s", "ENVOY_CONCURRENCY=2", "UNKNOWN=1", "METRICS_MAX_USERS=0", "UNKNOWN_PRICE_POLICY=allow",
+				"OPENAI_API_KEY=sk-1", "ENVOY_PATH=/e", "STALE_CONFIG_MAX_AGE=5m", "PENDING_CHARGE_INTERVAL=10s", "ENVOY_CONCURRENCY=2", "UNKNOWN=1", "METRICS_MAX_USERS=0", "STATSD_HOST=agent", "STATSD_PORT=9125", "UNKNOWN_PRICE_POLICY=allow",
 			},
 			func(c *config) {
 				c.DataDir, c.ProxyAddress, c.EnvoyPath, c.EnvoyConcurrency = "/d", "0.0.0.0:80", "/e", 2
@@ -62,6 +62,7 @@ func TestParseGood(t *testing.T) {
 				c.ChargeInterval = 10 * time.Second
 				c.EventRetention, c.BodyRetention = period(2160*time.Hour), period(36*time.Hour)
 				c.EventConsumers, c.LogLevel, c.StatsProvider, c.Privacy, c.MetricsUsers = 7, "fatal", "datadog", "strict", 0
+				c.Statsd = statsdConfig{"agent", "9125"}
 				c.OpenAIKey, c.UnknownPrice = gateway.NewSecret("sk-1"), "allow"
 			},
 		},
@@ -142,6 +143,7 @@ func TestParseBad(t *testing.T) {
 		"upstream without a port": {[]string{"up", "--allow-upstream=vllm"}, nil, []string{"--allow-upstream", "vllm"}},
 		"unknown level":           {[]string{"up", "--log-level=loud"}, nil, []string{"--log-level", "loud"}},
 		"unknown privacy":         {[]string{"up", "-p", "high"}, nil, []string{"--privacy", "high"}},
+		"no port":                 {[]string{"up"}, []string{"STATSD_PORT=none"}, []string{"STATSD_PORT"}},
 		"negative users":          {[]string{"up"}, []string{"METRICS_MAX_USERS=-1"}, []string{"METRICS_MAX_USERS"}},
 		"unknown statistics":      {[]string{"up"}, []string{"STATS_PROVIDER=graphite"}, []string{"STATS_PROVIDER"}},
 		"unknown price policy":    {[]string{"up"}, []string{"UNKNOWN_PRICE_POLICY=guess"}, []string{"UNKNOWN_PRICE_POLICY", "guess"}},

@@ -213,6 +213,7 @@ func (s *system) startMetrics(ctx context.Context) error {
 	}
 	s.onStop(stop)
 	s.metricsAddress = bound
+	s.startStats()
 	return nil
 }
 

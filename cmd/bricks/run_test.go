@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -267,5 +268,36 @@ func TestUpWithoutEnvoySaysWhatToDo(t *testing.T) {
 	err := run(t.Context(), []string{"up", "--data-dir", t.TempDir(), "--envoy-path", "/nowhere/envoy"}, nil, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "make envoy") {
 		t.Errorf("up: %v", err)
+	}
+}
+
+func TestMetricsAreSentToStatsD(t *testing.T) {
+	var lc net.ListenConfig
+	conn, err := lc.ListenPacket(t.Context(), "udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // a test's
+	c := defaults()
+	host, port, err := net.SplitHostPort(conn.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.StatsProvider, c.Statsd, c.MetricsAddress = "datadog", statsdConfig{host, port}, "127.0.0.1:0"
+	s := newSystem(c, "", false, slog.New(slog.DiscardHandler))
+	if err := s.readAddresses(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.startMetrics(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.stop() // the last metrics are sent then
+	if err := conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	datagram := make([]byte, 1<<16)
+	n, _, err := conn.ReadFrom(datagram)
+	if want := "bricks_build_info:1|g|#version:"; err != nil || !bytes.Contains(datagram[:n], []byte(want)) {
+		t.Errorf("got %q, %v; want %s", datagram[:n], err, want)
 	}
 }
