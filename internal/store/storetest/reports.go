@@ -312,6 +312,31 @@ func reportConcurrent(t *testing.T, s *store.Store) {
 	compareReports(t, s, r, events, 20)
 }
 
+// reportLong writes what is too long for an index: a batch that could not be
+// written would hold up all events after it.
+func reportLong(t *testing.T, s *store.Store) {
+	random := rand.New(rand.NewPCG(17, 18))
+	long := func() string {
+		var b strings.Builder
+		for b.Len() < 20_000 { // random, because PostgreSQL compresses
+			fmt.Fprintf(&b, "%x", random.Uint64())
+		}
+		return b.String()
+	}
+	var events []*gateway.Event
+	tags := []string{long(), long()}
+	for i := range 3 {
+		events = append(events, &gateway.Event{ID: eventID(i), CreatedAt: midnight, KeyID: "k", ResponseModel: long(), Tags: tags, Latency: time.Millisecond})
+	}
+	must(t, s.WriteEvents(t.Context(), events))
+	f := store.ReportFilter{Start: midnight, End: midnight.Add(time.Hour), Increment: time.Hour, Groups: []store.Group{store.GroupModel}, Tags: tags[1:], MaxPoints: 9}
+	got, err := s.Report(t.Context(), f)
+	must(t, err)
+	if diff := cmp.Diff(oracle(events, f), got, sameReport); diff != "" {
+		t.Errorf("report differs (-want +got):\n%.400s", diff)
+	}
+}
+
 func reportRefused(t *testing.T, s *store.Store) {
 	ok := store.ReportFilter{Start: midnight, End: midnight.Add(time.Hour), Increment: time.Minute, MaxPoints: 60}
 	_, err := s.Report(t.Context(), ok)

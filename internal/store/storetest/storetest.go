@@ -77,6 +77,7 @@ func Run(t *testing.T, newStore func(t testing.TB) *store.Store) {
 		{"a report is what its events add up to", reportOracle},
 		{"a report is right after writes, repeats, charges and corrections", reportOperations},
 		{"a report is right after concurrent writes of the same events", reportConcurrent},
+		{"events with long models and tags are written and reported", reportLong},
 		{"a report that cannot be is refused", reportRefused},
 		{"deleted events stay in the ledger and in reports", retentionDrops},
 		{"the ledger is whole while events are deleted", retentionUnderWay},
