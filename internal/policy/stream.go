@@ -18,7 +18,6 @@ type Stream struct {
 	order []*channel
 	queue []*queued // in order; the first one is not ready
 	held  int       // bytes in the queue
-	over  bool
 }
 
 // channel is one text of a stream.

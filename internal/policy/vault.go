@@ -60,24 +60,6 @@ func (v *vault) find(text string) (start, end int, value string, found bool) {
 // maxPlaceholder bounds the length of a placeholder in bytes.
 const maxPlaceholder = 64
 
-// restore puts the values back. escape spells a value where it is to stand.
-func (v *vault) restore(text string, escape func(string) string) string {
-	if v == nil || len(v.values) == 0 {
-		return text
-	}
-	var out strings.Builder
-	for {
-		start, end, value, found := v.find(text)
-		if !found {
-			out.WriteString(text)
-			return out.String()
-		}
-		out.WriteString(text[:start])
-		out.WriteString(escape(value))
-		text = text[end:]
-	}
-}
-
 // unfinished is where the beginning of a placeholder stands at the end of text;
 // len(text): nowhere.
 func unfinished(text string) int {
