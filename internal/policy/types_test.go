@@ -53,13 +53,18 @@ var sentences = map[pii.Type]string{
 	pii.VehicleIdentificationNumber:         "The vin is {1HGCM82633A004352} of that car.",
 }
 
-func realAnswers(t *testing.T) *policy.Exchange {
+func realPolicy(t *testing.T) *policy.Policy {
 	t.Helper()
 	compiled, err := policy.New(&gateway.Policy{Rules: map[string]gateway.PolicyAction{"all": "allow_but_redact"}, ApplyToResponse: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return (&policy.Engine{Embedded: scan.Append}).Begin(compiled, nil)
+	return compiled
+}
+
+func realAnswers(t *testing.T) *policy.Exchange {
+	t.Helper()
+	return (&policy.Engine{Embedded: scan.Append}).Begin(realPolicy(t), nil)
 }
 
 // A value of any type, cut at every byte of a character and sent in two to five
