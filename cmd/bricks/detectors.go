@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	neturl "net/url"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/pii"
@@ -117,31 +120,45 @@ func (p *presidioConfig) validate() error {
 }
 
 // makeDetectors makes the detectors over the network that are configured, by the
-// names that policies have for them, each within bounds. None is contacted yet.
+// names that policies have for them.
 func (s *system) makeDetectors(ctx context.Context) (map[string]pii.Detector, error) {
-	detectors := map[string]pii.Detector{}
-	metrics := guard.NewMetrics(s.registry)
+	detectors, stop, err := s.config.makeDetectors(ctx, s.registry, s.logger)
+	s.onStop(stop)
+	return detectors, err
+}
+
+// makeDetectors makes them, each within bounds. None is contacted yet. stop closes
+// those that were made, whatever the error is.
+func (c *config) makeDetectors(ctx context.Context, r prometheus.Registerer, logger *slog.Logger) (detectors map[string]pii.Detector, stop func(), err error) {
+	detectors = map[string]pii.Detector{}
+	var closers []func()
+	stop = func() {
+		for _, end := range closers {
+			end()
+		}
+	}
+	metrics := guard.NewMetrics(r)
 	add := func(name string, d pii.Detector, timeout time.Duration) {
 		detectors[name] = guard.New(d, guard.Options{
 			Name: name, Timeout: timeout, Bytes: detectorBytes, Running: detectorRunning, Waiting: detectorWaiting,
-			Failures: detectorFailures, Pause: detectorPause, Metrics: metrics, Logger: s.logger,
+			Failures: detectorFailures, Pause: detectorPause, Metrics: metrics, Logger: logger,
 		})
 	}
-	if s.config.hasComprehend() {
-		d, err := comprehend.New(ctx, s.config.comprehend())
+	if c.hasComprehend() {
+		d, err := comprehend.New(ctx, c.comprehend())
 		if err != nil {
-			return nil, err
+			return nil, stop, err
 		}
-		s.onStop(d.Close)
-		add(gateway.DetectorComprehend, d, s.config.Amazon.RequestTimeout)
+		closers = append(closers, d.Close)
+		add(gateway.DetectorComprehend, d, c.Amazon.RequestTimeout)
 	}
-	if !s.config.Presidio.URL.Empty() {
-		d, err := presidio.New(s.config.Presidio.options())
+	if !c.Presidio.URL.Empty() {
+		d, err := presidio.New(c.Presidio.options())
 		if err != nil {
-			return nil, fmt.Errorf("PRESIDIO_URL %w", err)
+			return nil, stop, fmt.Errorf("PRESIDIO_URL %w", err)
 		}
-		s.onStop(d.Close)
-		add(gateway.DetectorPresidio, d, s.config.Presidio.Timeout)
+		closers = append(closers, d.Close)
+		add(gateway.DetectorPresidio, d, c.Presidio.Timeout)
 	}
-	return detectors, nil
+	return detectors, stop, nil
 }

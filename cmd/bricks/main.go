@@ -73,11 +73,11 @@ func run(ctx context.Context, args, environment []string, stdout, stderr io.Writ
 	case "events rerate":
 		return runRerate(ctx, c, stdout, stderr)
 	case "policy test <id> <text>":
-		return runPolicyTest(ctx, c, nil, stdout)
+		return runPolicyTest(ctx, c, slog.New(slog.NewJSONHandler(stderr, nil)), stdout)
 	case "settings test <id>":
 		return runSettingTest(ctx, c, stdout)
 	case "policy scan":
-		return runPolicyScan(ctx, c.PolicyScan, os.Stdin, stdout)
+		return runPolicyScan(ctx, c, slog.New(slog.NewJSONHandler(stderr, nil)), os.Stdin, stdout)
 	case "version":
 		_, err := fmt.Fprintf(stdout, "bricks %s (%s, Envoy %s)\n", version(), runtime.Version(), envoy.PinnedVersion())
 		return err

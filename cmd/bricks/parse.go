@@ -95,12 +95,12 @@ func parse(args []string, environment []string, stdout, stderr io.Writer) (comma
 	if errFlags == nil && parsed.Command() == "version" {
 		return "version", defaults(), nil // whatever the variables hold
 	}
-	if errFlags == nil && parsed.Command() == "policy scan" {
-		c = defaults() // a tool that reads no variables
-		c.PolicyScan = cl.Policy.Scan
-		return "policy scan", c, nil
-	}
 	c = defaults()
+	if errFlags == nil && parsed.Command() == "policy scan" {
+		if c.PolicyScan = cl.Policy.Scan; !c.PolicyScan.overNetwork() {
+			return "policy scan", c, nil // a tool that reads no variables
+		}
+	}
 	faults := []error{errFlags, c.readEnvironment(environment)}
 	c.apply(&cl)
 	if errFlags == nil {

@@ -6,13 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/pii"
 	"github.com/bricks-gateway/bricks/internal/pii/scan"
 )
@@ -27,24 +30,38 @@ type policyCommand struct {
 type scanFlags struct {
 	Offsets   string   `enum:"codepoint,byte" default:"codepoint" help:"What start and end count: Unicode code points, or bytes of UTF-8 (${default})."`
 	Types     []string `placeholder:"TYPE" help:"Report these types only, separated by commas (all)."`
-	Detectors []string `default:"embedded" placeholder:"NAME" help:"Ask these detectors, separated by commas: embedded (${default})."`
+	Detectors []string `default:"embedded" placeholder:"NAME" help:"Ask these detectors, separated by commas: embedded, and comprehend or presidio where their variables are set (${default})."`
 }
 
 // detector appends what it finds in a text of valid UTF-8, in order.
 type detector func(ctx context.Context, dst []pii.Span, text string, types pii.Set) ([]pii.Span, error)
 
-// detectors are those that --detectors may name.
-func (f scanFlags) detectors() ([]detector, error) {
+// overNetwork reports whether another detector than the embedded one is asked.
+func (f scanFlags) overNetwork() bool {
+	return slices.ContainsFunc(f.Detectors, func(name string) bool { return name != gateway.DetectorEmbedded })
+}
+
+// detectors are those that --detectors names.
+func (f scanFlags) detectors(services map[string]pii.Detector) ([]detector, error) {
 	var all []detector
 	for _, name := range f.Detectors {
-		switch name {
-		case "embedded":
+		if name == gateway.DetectorEmbedded {
 			all = append(all, func(_ context.Context, dst []pii.Span, text string, types pii.Set) ([]pii.Span, error) {
 				return scan.Append(dst, text, types), nil
 			})
-		default:
-			return nil, fmt.Errorf("--detectors: there is no detector %q", name)
+			continue
 		}
+		service := services[name]
+		if service == nil {
+			return nil, fmt.Errorf("--detectors: there is no detector %q, or its variables are not set (docs/detectors.md)", name)
+		}
+		all = append(all, func(ctx context.Context, dst []pii.Span, text string, types pii.Set) ([]pii.Span, error) {
+			spans, err := service.Detect(ctx, []string{text}, types)
+			if err != nil {
+				return dst, fmt.Errorf("%s: %w", name, err)
+			}
+			return append(dst, spans[0]...), nil
+		})
 	}
 	return all, nil
 }
@@ -79,12 +96,18 @@ type scannedSpan struct {
 
 // runPolicyScan answers line by line, so that it takes the memory of the longest
 // line, however many there are. The first line that is none ends it.
-func runPolicyScan(ctx context.Context, f scanFlags, stdin io.Reader, stdout io.Writer) error {
+func runPolicyScan(ctx context.Context, c config, logger *slog.Logger, stdin io.Reader, stdout io.Writer) error {
+	f := c.PolicyScan
 	types, err := f.types()
 	if err != nil {
 		return err
 	}
-	detectors, err := f.detectors()
+	services, stop, err := c.makeDetectors(ctx, prometheus.NewRegistry(), logger)
+	defer stop()
+	if err != nil {
+		return err
+	}
+	detectors, err := f.detectors(services)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,5 +82,41 @@ func TestPolicyScanTakesLongLines(t *testing.T) {
 	out, err := scanWith(t, `{"id":"long","text":"`+text+`"}`+"\n", "--types", "email")
 	if err != nil || !strings.Contains(out, `"type":"email"`) || strings.Count(out, "start") != 1 {
 		t.Errorf("a line of 16 MiB: %.200s, %v", out, err)
+	}
+}
+
+func TestPolicyScanAsksServices(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = w.Write([]byte(`[[{"start":2,"end":8,"score":0.85,"entity_type":"PERSON"}]]`))
+	}))
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "in.jsonl")
+	if err := os.WriteFile(file, []byte(`{"id":"a","text":"é Zaphod: joe@example.com"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	scan := func(detectors string, environment ...string) (string, error) {
+		in, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close() //nolint:errcheck // it was read only
+		stdin := os.Stdin
+		defer func() { os.Stdin = stdin }()
+		os.Stdin = in
+		var out, errs bytes.Buffer
+		err = run(t.Context(), []string{"policy", "scan", "--types", "email,name", "--detectors", detectors}, environment, &out, &errs)
+		return out.String(), err
+	}
+	out, err := scan("embedded,presidio", "PRESIDIO_URL="+server.URL)
+	if want := `{"id":"a","spans":[{"start":2,"end":8,"type":"name","score":0.85},{"start":10,"end":25,"type":"email","score":0.97}]}` + "\n"; err != nil || out != want {
+		t.Errorf("got %s, %v, want %s", out, err, want)
+	}
+	if _, err := scan("presidio"); err == nil || !strings.Contains(err.Error(), "variables are not set") {
+		t.Errorf("without its variables: %v", err)
+	}
+	server.Close()
+	if out, err := scan("presidio", "PRESIDIO_URL="+server.URL); err == nil || !strings.Contains(err.Error(), "line 1: presidio") || out != "" {
+		t.Errorf("while it is down: %q, %v", out, err)
 	}
 }

@@ -5,14 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	neturl "net/url"
 	"slices"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/bricks-gateway/bricks/internal/gateway"
-	"github.com/bricks-gateway/bricks/internal/pii"
 	"github.com/bricks-gateway/bricks/internal/pii/scan"
 	"github.com/bricks-gateway/bricks/internal/policy"
 )
@@ -25,8 +27,13 @@ type policyTestFlags struct {
 
 // runPolicyTest fetches a policy from the admin API and applies it here: what
 // is tried out on it leaves this machine only for the detectors that it names.
-func runPolicyTest(ctx context.Context, c config, detectors map[string]pii.Detector, stdout io.Writer) error {
+func runPolicyTest(ctx context.Context, c config, logger *slog.Logger, stdout io.Writer) error {
 	p, err := fetchPolicy(ctx, c)
+	if err != nil {
+		return err
+	}
+	detectors, stop, err := c.makeDetectors(ctx, prometheus.NewRegistry(), logger)
+	defer stop()
 	if err != nil {
 		return err
 	}
