@@ -317,7 +317,12 @@ func emptyArray(m jsonscan.Member) bool {
 	return empty
 }
 
+// storeResponse keeps what leaves of the answer for the event. With values put
+// back into it, it is for its client alone.
 func (x *exchange) storeResponse(out []byte) {
+	if x.look != nil && x.look.policy.Restores() {
+		return
+	}
 	if x.key.ShouldLogResponse && !x.s.o.Strict && len(x.answer.stored) < maxStoredBody {
 		room := maxStoredBody - len(x.answer.stored)
 		x.answer.stored = append(x.answer.stored, out[:min(len(out), room)]...)

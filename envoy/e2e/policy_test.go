@@ -273,8 +273,7 @@ func policyAnswers(t *testing.T, e *policyEnv) {
 
 func policyRestores(t *testing.T, e *policyEnv) {
 	policy := with(rules("allow_but_redact"), testenv.Object{"restoreInResponse": true})
-	// What comes back is the client's own, and may be kept with the event; here it is not.
-	key := e.under(policy, testenv.Object{"shouldLogResponse": false})
+	key := e.under(policy, nil)
 	text := "Write to " + mailValue + " about " + ssnValue + "."
 	for _, body := range []string{say(text), strings.Replace(say(text), "{", `{"stream":true,`, 1)} {
 		for _, extra := range [][]string{nil, {"X-Fake-Letters", "yes"}} {
@@ -282,8 +281,8 @@ func policyRestores(t *testing.T, e *policyEnv) {
 			if got, want := content(a), "You said: "+text; a.status != 200 || got != want {
 				t.Errorf("%d %q, want %q", a.status, got, want)
 			}
-			if event := e.AwaitEvent(key, a.eventID()); event.Action != "redacted" || event.Findings["email"] != 1 {
-				t.Errorf("event: %s %v", event.Action, event.Findings)
+			if event := e.AwaitEvent(key, a.eventID()); event.Action != "redacted" || event.Findings["email"] != 1 || len(event.Response) > 0 {
+				t.Errorf("event: %s %v, with %s", event.Action, event.Findings, event.Response)
 			}
 		}
 	}
@@ -363,7 +362,7 @@ func policyInUse(t *testing.T, e *policyEnv) {
 // policyCache: what a route keeps is looked up by what the provider would get.
 func policyCache(t *testing.T, e *policyEnv) {
 	key := e.under(rules("allow_but_redact"), nil)
-	restoring := e.under(with(rules("allow_but_redact"), testenv.Object{"restoreInResponse": true}), testenv.Object{"shouldLogResponse": false})
+	restoring := e.under(with(rules("allow_but_redact"), testenv.Object{"restoreInResponse": true}), nil)
 	e.Do(http.MethodPost, "/api/routes", testenv.Object{
 		"name": "kept", "path": "/kept", "keyIds": []string{key.ID, restoring.ID}, "cacheConfig": testenv.Object{"enabled": true},
 		"steps": []testenv.Object{{"provider": "openai", "model": "gpt-4o-mini"}},
@@ -394,7 +393,7 @@ func policyCustom(t *testing.T, e *policyEnv) {
 		}},
 	})
 	setting := e.CreateSetting("own", fakeprovider.OpenAIKey, "", testenv.Object{"setting": testenv.Object{"apikey": fakeprovider.OpenAIKey}})
-	key := e.under(with(rules("allow_but_redact"), testenv.Object{"restoreInResponse": true}), testenv.Object{"settingIds": []string{setting}, "shouldLogResponse": false})
+	key := e.under(with(rules("allow_but_redact"), testenv.Object{"restoreInResponse": true}), testenv.Object{"settingIds": []string{setting}})
 	for _, stream := range []string{"", `"stream":true,`} {
 		a := e.post(t, "/api/custom/providers/own/chat", strings.Replace(say("to "+mailValue+" now"), "{", "{"+stream, 1), append(bearer(key), "X-Fake-Letters", "yes")...)
 		if got := content(a); got != "You said: to "+mailValue+" now" {
