@@ -131,6 +131,18 @@ func routing(r *run, abroad bool) (int, pii.Type, float32) {
 	return 0, typ, 0
 }
 
+// sortCode notes the sort code before a British account's number, 20-00-00
+// 55779911, and returns where the number begins; at when there is none.
+func (sc *scanner) sortCode(at int) int {
+	var r run
+	r.read(sc.s, at)
+	if !r.numeric(14) || !r.closed(14) || !r.shaped(2, 2, 2, 8) || r.sep[2] != '-' || r.sep[4] != '-' {
+		return at
+	}
+	sc.add(at, r.end[5], pii.BankRouting, sure)
+	return r.end[13] - len("55779911")
+}
+
 // account reads a bank account's number: five to seventeen digits, with the
 // separators of the first group throughout.
 func account(r *run, typ pii.Type, p place) (int, pii.Type, float32) {

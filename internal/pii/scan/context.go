@@ -101,6 +101,10 @@ func (sc *scanner) byLabels() {
 			if found = sc.after(l); !found && strings.EqualFold(sc.s[l.start:l.end], "uid") {
 				found = sc.usernameAfter(l) // uid=joe
 			}
+		case kind(pii.PIN):
+			if found = sc.after(l); !found && l.end-l.start > len("pass") && strings.EqualFold(sc.s[l.start:l.start+len("pass")], "pass") {
+				found = sc.passwordAfter(l) // passcode: S3same%
+			}
 		case kind(pii.AWSSecretKey), kind(pii.AWSAccessKey), kind(pii.Email), kind(pii.URL):
 			continue // their shapes look for the label
 		case kind(pii.Phone):
@@ -251,6 +255,9 @@ func (sc *scanner) pass(l *label, t int, p *place) bool {
 
 // take notes the value of the label's kind at a place, if one is there.
 func (sc *scanner) take(l *label, at int, p place) (end int, ok bool) {
+	if l.kind == kind(pii.BankAccountNumber) {
+		at = sc.sortCode(at)
+	}
 	f, ok := sc.value(l.kind, at, p)
 	if !ok {
 		return 0, false

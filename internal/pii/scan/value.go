@@ -197,17 +197,14 @@ func canadianHealth(r *run, typ pii.Type) (int, pii.Type, float32) {
 	if r.whole(12) && r.matches("AAAA99999999") { // Quebec
 		return 12, typ, certain
 	}
+	if r.whole(12) && r.matches("9999999999AA") && (r.small >= 12 || r.sep[10] == 0) { // Ontario, with a version code
+		return 12, typ, certain
+	}
 	for _, n := range [...]int{10, 12, 9} {
 		if !r.numeric(n) || !r.closed(n) {
 			continue
 		}
-		if n == 10 && r.whole(12) && r.c[10] > '9' && r.c[11] > '9' { // Ontario's version code
-			return 12, typ, certain
-		}
 		return n, typ, sure
-	}
-	if r.whole(12) && r.matches("9999999999AA") {
-		return 12, typ, certain
 	}
 	return 0, typ, 0
 }
