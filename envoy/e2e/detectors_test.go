@@ -20,7 +20,7 @@ import (
 
 // Values that only the services of these tests find.
 const (
-	nameValue    = "李小龙"
+	nameValue    = "das kleine äffchen 🐒"
 	addressValue = "1 Rue de l'E\u0301te\u0301"
 )
 
