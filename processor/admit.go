@@ -35,6 +35,7 @@ var (
 // is not waited for.
 func (x *exchange) requestHeaders(h *extprocv3.HttpHeaders) *extprocv3.ProcessingResponse {
 	x.in.read(h.Headers)
+	x.span = x.s.o.Tracer.Receive(x.in.parent(), x.start)
 	x.event.ID = x.in.requestID
 	if x.event.ID == "" {
 		x.event.ID = uuid.NewString()

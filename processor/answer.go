@@ -39,6 +39,7 @@ type answer struct {
 	stored       []byte
 
 	started provider.Started // by a call that is billed later
+	finish  []string         // why the model stopped; read for spans only
 }
 
 // maxAnswer bounds what is kept of an answer to read its usage from. Of a longer
@@ -270,6 +271,9 @@ func (x *exchange) readEvent(e sse.Event) {
 		a.started = provider.ReadStartedEvent(e.Data)
 	}
 	a.failed = a.failed || x.route != nil && isErrorEvent(e)
+	if x.called.Recording() {
+		a.finish = appendFinish(a.finish, e.Data)
+	}
 	a.written.read(e.Data)
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/provider"
+	"github.com/bricks-gateway/bricks/internal/telemetry"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
 
@@ -51,6 +52,7 @@ type attempt struct {
 	sent     bool  // the credential is out
 	expected int64 // bytes of the body that room is held for
 	answer   attemptAnswer
+	span     *telemetry.Span // nil: nobody traces, or the attempt is not made yet
 }
 
 func isAttempt(ctx context.Context) bool {
@@ -64,6 +66,7 @@ func (s *Server) processAttempt(stream extprocv3.ExternalProcessor_ProcessServer
 	a := &attempt{s: s, ctx: stream.Context(), start: time.Now()}
 	defer func() {
 		a.bodyDone()
+		a.endTrace()
 		if p := recover(); p != nil {
 			s.metrics.panics.Inc()
 			s.o.Logger.Error("panic while processing an attempt", slog.String("stack", string(debug.Stack())))
@@ -185,6 +188,7 @@ func (a *attempt) requestBody(body []byte) *extprocv3.ProcessingResponse {
 		changed = a.call.withUsage(changed)
 	}
 	a.sent = true
+	a.span = a.s.o.Tracer.Call(a.in.parent(), time.Now())
 	headers := a.upstreamHeaders()
 	headers.SetHeaders = append(headers.SetHeaders, set("content-length", strconv.Itoa(len(changed))))
 	return &extprocv3.ProcessingResponse{DynamicMetadata: a.description(), Response: &extprocv3.ProcessingResponse_RequestBody{
@@ -255,6 +259,7 @@ func (a *attempt) upstreamHeaders() *extprocv3.HeaderMutation {
 		},
 		RemoveHeaders: []string{ticketHeader},
 	}
+	carryTrace(mutation, a.span)
 	credential := a.match.Provider.Credential(provider.Credential{
 		APIKey: a.setting.APIKey, Params: a.setting.Params, ClientVersion: a.in.anthropicVersion,
 	})
@@ -272,6 +277,9 @@ func (a *attempt) upstreamHeaders() *extprocv3.HeaderMutation {
 // refuse ends the attempt without a call. With retry the next one is made, if
 // there is one.
 func (a *attempt) refuse(r *refusal, retry bool) *extprocv3.ProcessingResponse {
+	if a.step != nil {
+		a.traceSkipped(r)
+	}
 	shape := exchange{match: a.match}
 	resp := shape.immediate(r)
 	if a.ticket != nil {

@@ -44,6 +44,13 @@ type attemptAnswer struct {
 	scrub    scrubber
 	escaped  scrubber // of the credential's spelling in a query
 	released bool
+
+	// For the attempt's span.
+	ended    bool
+	first    time.Duration // to the first content of a stream
+	finish   []string
+	followed []byte // of an answer that passes and is no stream
+	lost     bool   // it is too long
 }
 
 // patience is how long the next message may take until the held answer is
@@ -63,7 +70,7 @@ func retriable(status int) bool {
 
 func (a *attempt) responseHeaders(h *extprocv3.HttpHeaders) []*extprocv3.ProcessingResponse {
 	w := &a.answer
-	w.headers = h.Headers.GetHeaders()
+	w.headers, w.ended = h.Headers.GetHeaders(), h.EndOfStream
 	contentType := ""
 	for _, v := range w.headers {
 		switch v.Key {
@@ -111,8 +118,10 @@ func (a *attempt) moreTime() *extprocv3.ProcessingResponse {
 func (a *attempt) responseBody(b *extprocv3.HttpBody) []*extprocv3.ProcessingResponse {
 	w := &a.answer
 	if !w.holding {
+		a.follow(b)
 		return one(a.bodyAnswer(b))
 	}
+	w.ended = b.EndOfStream
 	w.held = append(w.held, b)
 	w.size += len(b.Body)
 	if w.sse {
@@ -131,7 +140,11 @@ func (a *attempt) responseBody(b *extprocv3.HttpBody) []*extprocv3.ProcessingRes
 // look reads one event of a held stream.
 func (a *attempt) look(e sse.Event) {
 	w := &a.answer
-	if e.Data == nil || w.content || w.failure {
+	if w.content {
+		a.readOn(e)
+		return
+	}
+	if e.Data == nil || w.failure {
 		return
 	}
 	meter := a.match.Endpoint.Meter
@@ -141,6 +154,9 @@ func (a *attempt) look(e sse.Event) {
 	}
 	meter.ReadEvent(&w.reading, e.Data)
 	w.content = meter.Ended(e.Name, e.Data) || len(provider.AppendText(nil, e.Data)) > 0 || finished(e.Data)
+	if w.content && a.span.Recording() {
+		w.first, w.finish = time.Since(a.start), appendFinish(w.finish, e.Data)
+	}
 }
 
 // isErrorEvent reports whether a stream event is a provider's error.

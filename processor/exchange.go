@@ -11,6 +11,7 @@ import (
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/provider"
+	"github.com/bricks-gateway/bricks/internal/telemetry"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
 
@@ -63,6 +64,9 @@ type exchange struct {
 	step     *routeStep     // that decisions are about
 	look     *look          // nil: the key has no policy
 	send     func(*extprocv3.ProcessingResponse) error
+
+	span   *telemetry.Span // of the request; nil: nobody traces
+	called *telemetry.Span // of the call of a provider; nil: none was made, or each attempt has its own
 }
 
 // handle answers one message. An error ends the stream, which fails the request.

@@ -149,6 +149,9 @@ func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 		return x.refuse(unavailable("the gateway cannot record this request"))
 	}
 	x.phase = phaseForwarded
+	if x.route == nil {
+		x.called = x.span.Call(time.Now())
+	}
 	defer x.call.forget()
 	common := &extprocv3.CommonResponse{HeaderMutation: x.upstreamHeaders(), ClearRouteCache: true}
 	named := leave(requestNamespace, map[string]*structpb.Value{"event_id": structpb.NewStringValue(x.event.ID)})
@@ -203,6 +206,7 @@ func (x *exchange) upstreamHeaders() *extprocv3.HeaderMutation {
 	for _, h := range credential {
 		mutation.SetHeaders = append(mutation.SetHeaders, set(h.Name, h.Value.Reveal()))
 	}
+	carryTrace(mutation, x.called)
 	for _, name := range removed {
 		if !slices.ContainsFunc(credential, func(h provider.Header) bool { return h.Name == name }) {
 			mutation.RemoveHeaders = append(mutation.RemoveHeaders, name)

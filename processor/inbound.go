@@ -27,6 +27,7 @@ type inbound struct {
 	userID              string
 	correlationID       string
 	traceparent         string
+	tracestate          string
 	requestTimeout      string
 	anthropicVersion    string
 	timeout             time.Duration // from requestTimeout; 0: not asked
@@ -80,6 +81,8 @@ func (in *inbound) read(m *corev3.HeaderMap) {
 			in.anthropicVersion = headerValue(h)
 		case "traceparent":
 			in.traceparent = headerValue(h)
+		case "tracestate":
+			in.tracestate = headerValue(h)
 		case "x-correlation-id":
 			in.correlationID = headerValue(h)
 		}

@@ -50,9 +50,9 @@ func unavailable(message string) *refusal {
 func (x *exchange) refuse(r *refusal) *extprocv3.ProcessingResponse {
 	x.s.metrics.refused.WithLabelValues(r.code).Inc()
 	x.s.metrics.found(&x.event)
+	x.event.Status = r.status
+	x.event.RefusalCode = r.code
 	if x.key != nil {
-		x.event.Status = r.status
-		x.event.RefusalCode = r.code
 		x.event.PriceStatus = gateway.Free
 		x.event.Latency = time.Since(x.start)
 		x.event.RefusedCount = 1

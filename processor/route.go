@@ -236,14 +236,16 @@ func (x *exchange) stepID(s *routeStep) stepID {
 // it, but for what no attempt may see.
 func (x *exchange) loopHeaders() *extprocv3.HeaderMutation {
 	t := x.ticket()
-	return &extprocv3.HeaderMutation{
+	mutation := &extprocv3.HeaderMutation{
 		SetHeaders: []*corev3.HeaderValueOption{
 			set(clusterHeader, loopCluster),
 			set(ticketHeader, t.sign(x.s.o.Config.TicketKey())),
 			set("x-envoy-max-retries", strconv.Itoa(t.tries()-1)),
 		},
-		RemoveHeaders: removed,
+		RemoveHeaders: slices.Clip(removed),
 	}
+	carryTrace(mutation, x.span)
+	return mutation
 }
 
 func (x *exchange) ticket() *ticket {

@@ -75,6 +75,8 @@ type Options struct {
 	DefaultUser gateway.Limits
 	// Strict: bodies are never stored, whatever a key says.
 	Strict bool
+	// Tracer makes the spans of requests and calls; nil: none are made.
+	Tracer *telemetry.Tracer
 	// Jobs says what is yet to be charged; nil: nothing is.
 	Jobs Jobs
 	// Policies finds personal data for the keys that have a policy.

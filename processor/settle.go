@@ -9,7 +9,6 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/provider"
-	"github.com/bricks-gateway/bricks/internal/telemetry"
 )
 
 // statusClientGone marks an event whose client left before the answer's end.
@@ -29,6 +28,7 @@ func (x *exchange) finish() {
 		x.unforwarded()
 	}
 	x.phase = phaseSettled
+	x.endTrace()
 }
 
 // settle books what a forwarded request cost.
@@ -46,7 +46,7 @@ func (x *exchange) settle() {
 	if err := x.reserved.Settle(ctx, x.event.Cost); err != nil {
 		x.s.o.Logger.Error("reservation not settled", slog.String("event_id", x.event.ID), slog.Any("error", err))
 	}
-	x.s.metrics.observe(&x.event, telemetry.TraceID(x.in.traceparent))
+	x.s.metrics.observe(&x.event, x.traceID())
 }
 
 // measure fills in how the answer went.
@@ -86,6 +86,9 @@ func (x *exchange) price() {
 		a.reading = meter.ReadTail(a.body)
 	default:
 		a.reading = meter.ReadJSON(a.body)
+		if x.called.Recording() {
+			a.finish = appendFinish(a.finish, a.body)
+		}
 	}
 	e.ResponseModel = a.reading.Model
 	e.Usage = a.reading.Usage
