@@ -84,6 +84,7 @@ type config struct {
 	Amazon   amazonConfig   `envPrefix:"AMAZON_"`
 	AWS      awsConfig      `envPrefix:"AWS_"`
 	Presidio presidioConfig `envPrefix:"PRESIDIO_"`
+	OTel     otelConfig     `envPrefix:"OTEL_"`
 }
 
 // oidcConfig lets the admin API take tokens of an OpenID provider as soon as the

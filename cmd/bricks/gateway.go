@@ -22,6 +22,7 @@ import (
 	"github.com/bricks-gateway/bricks/internal/provider"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/internal/store"
+	"github.com/bricks-gateway/bricks/internal/telemetry"
 )
 
 const (
@@ -41,6 +42,7 @@ type system struct {
 	stops     []func()
 	health    *health
 	registry  *prometheus.Registry
+	tracer    *telemetry.Tracer // nil: nobody traces
 
 	envoyPath       string
 	runtimeDir      string
@@ -88,6 +90,7 @@ func runGateway(ctx context.Context, c config, withEnvoy bool, logger *slog.Logg
 		s.openDirectories,
 		s.bindAddresses,
 		s.startMetrics, // before the store: one that waits for its database is not dead
+		s.startTraces,
 		s.openStore,
 		s.lockCounting,
 		s.makeDefaultSetting,

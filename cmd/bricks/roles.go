@@ -29,7 +29,7 @@ func runControlPlane(ctx context.Context, c config, logger *slog.Logger, stdout,
 func runProcessor(ctx context.Context, c config, logger *slog.Logger, stdout, stderr io.Writer) error {
 	s := newSystem(c, "processor", c.WithEnvoy, logger)
 	return s.run(ctx, stdout, stderr,
-		s.locateEnvoy, s.openDirectories, s.bindAddresses, s.startMetrics, s.watchCertificate,
+		s.locateEnvoy, s.openDirectories, s.bindAddresses, s.startMetrics, s.startTraces, s.watchCertificate,
 		s.connectControl, s.startEvents, s.startLimits, s.startProcessor, s.startEnvoy)
 }
 

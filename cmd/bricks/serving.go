@@ -148,6 +148,7 @@ func (s *system) startProcessor(ctx context.Context) error {
 		Prices:     cache,
 		Logger:     s.logger,
 		Registerer: s.registry,
+		Tracer:     s.tracer,
 		Usage:      s.config.usage(),
 		Strict:     s.config.Privacy == "strict",
 		Timeout:    s.config.ProxyTimeout,

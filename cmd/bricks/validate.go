@@ -77,7 +77,7 @@ func (c *config) Validate() error {
 	}
 	_, err := c.DefaultUser.limits()
 	faults = append(faults, err, c.Postgres.validate(), c.Redis.validate(), c.Cache.validate(),
-		c.validateComprehend(), c.Presidio.validate(), c.validateRetention(), c.Statsd.validate())
+		c.validateComprehend(), c.Presidio.validate(), c.validateRetention(), c.Statsd.validate(), c.OTel.validate())
 	return errors.Join(faults...)
 }
 

@@ -28,6 +28,8 @@ type faulty struct {
 type call struct {
 	at   time.Time
 	body []byte
+
+	traceparent string
 }
 
 const faultyCredential = "sk-faulty-credential-0123456789"
@@ -68,7 +70,7 @@ func (f *faulty) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	f.mu.Lock()
-	f.calls[name] = append(f.calls[name], call{time.Now(), body})
+	f.calls[name] = append(f.calls[name], call{time.Now(), body, r.Header.Get("Traceparent")})
 	f.mu.Unlock()
 	if got := r.Header.Get("Authorization"); got != "Bearer "+faultyCredential {
 		http.Error(w, "another's credential", http.StatusTeapot)
