@@ -69,7 +69,8 @@ func (s *Server) processAttempt(stream extprocv3.ExternalProcessor_ProcessServer
 		a.endTrace()
 		if p := recover(); p != nil {
 			s.metrics.panics.Inc()
-			s.o.Logger.Error("panic while processing an attempt", slog.String("stack", string(debug.Stack())))
+			s.o.Logger.Error("panic while processing an attempt",
+				slog.String("event_id", a.in.requestID), slog.Int("attempt", a.number), slog.String("stack", string(debug.Stack())))
 			err = status.Error(codes.Internal, "internal error")
 		}
 	}()
@@ -137,7 +138,7 @@ func (a *attempt) requestHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processing
 		return a.refuse(noneInTime(), false)
 	}
 	if err != nil {
-		a.s.o.Logger.Warn("attempt refused", slog.Any("error", err))
+		a.s.o.Logger.Warn("attempt refused", slog.String("event_id", a.in.requestID), slog.Any("error", err))
 		return a.refuse(unavailable("the gateway cannot make this attempt"), false)
 	}
 	a.ticket = t

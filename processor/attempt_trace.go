@@ -56,9 +56,10 @@ func (a *attempt) endTrace() {
 	w := &a.answer
 	c := a.describeCall()
 	c.ResponseModel, c.Usage, c.FinishReasons = w.reading.Model, w.reading.Usage, w.finish
-	c.Streamed, c.FirstChunk, c.Status, c.Incomplete = w.sse, w.first, w.status, !w.ended
+	c.Streamed, c.FirstChunk, c.Status = w.sse, w.first, w.status
+	c.Incomplete = !w.ended && !w.failure && w.status < 400
 	if w.failure {
-		c.Problem = "upstream_error" // behind a status that is none
+		c.Problem = upstreamError
 	}
 	a.span.EndCall(c)
 }

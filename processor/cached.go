@@ -95,7 +95,7 @@ func (x *exchange) lookUp(first bool) *extprocv3.ProcessingResponse {
 	}
 	e, err := x.s.o.Cache.Get(x.ctx, c.scope, c.key)
 	if err != nil {
-		x.s.cacheFailed("look an answer up", err)
+		x.cacheFailed("look an answer up", err)
 	}
 	if e != nil {
 		x.land(e, false)
@@ -259,16 +259,17 @@ func (x *exchange) store() {
 		Provider: x.event.Provider, RequestModel: x.event.RequestModel, ResponseModel: model,
 	}
 	if err := x.s.o.Cache.Put(x.ctx, c.scope, c.key, e, x.route.Cache.Lifetime()); err != nil {
-		x.s.cacheFailed("keep an answer", err)
+		x.cacheFailed("keep an answer", err)
 	}
 	x.land(e, false)
 }
 
 // cacheFailed says that the cache was of no use, which costs a call and fails
 // nothing.
-func (s *Server) cacheFailed(doing string, err error) {
+func (x *exchange) cacheFailed(doing string, err error) {
+	s := x.s
 	s.metrics.cacheErrors.Inc()
 	if now := time.Now().Unix(); s.cacheWarned.Swap(now) != now { // a line a second
-		s.o.Logger.Warn("the cache failed", slog.String("doing", doing), slog.Any("error", err))
+		s.o.Logger.Warn("the cache failed", slog.String("event_id", x.event.ID), slog.String("doing", doing), slog.Any("error", err))
 	}
 }

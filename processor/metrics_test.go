@@ -9,6 +9,7 @@ import (
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/bricks-gateway/bricks/internal/pricing"
 	"github.com/bricks-gateway/bricks/processor"
@@ -59,6 +60,14 @@ tokens_by_user_by_model_total{model="gpt-4o",user="ann"} 1100
 	if err != nil {
 		t.Fatal(err)
 	}
+	exemplars := exemplarsOf(families)
+	if !exemplars["event_id=event-1"] || !exemplars["trace_id=0af7651916cd43dd8448eb211c80319c"] {
+		t.Errorf("exemplars = %v", exemplars)
+	}
+}
+
+// exemplarsOf are the labels of all exemplars, as name=value.
+func exemplarsOf(families []*dto.MetricFamily) map[string]bool {
 	exemplars := map[string]bool{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
@@ -69,7 +78,5 @@ tokens_by_user_by_model_total{model="gpt-4o",user="ann"} 1100
 			}
 		}
 	}
-	if !exemplars["event_id=event-1"] || !exemplars["trace_id=0af7651916cd43dd8448eb211c80319c"] {
-		t.Errorf("exemplars = %v", exemplars)
-	}
+	return exemplars
 }

@@ -55,7 +55,10 @@ func (x *exchange) endTrace() {
 	if x.called != nil {
 		x.called.EndCall(x.describeCall())
 	}
-	r := telemetry.Request{Method: x.in.method, Route: x.template(), Event: e}
+	r := telemetry.Request{Method: x.in.method, Route: x.template(), Event: e, Problem: e.RefusalCode}
+	if x.broken() {
+		r.Problem = upstreamError
+	}
 	if x.reserved != nil {
 		r.Limits = x.reserved.State()
 	}
@@ -78,10 +81,23 @@ func (x *exchange) describeCall() *telemetry.ProviderCall {
 	if a.sse {
 		c.FirstChunk = a.firstEvent
 	}
-	if e.Status == statusClientGone {
+	switch {
+	case e.Status == statusClientGone:
 		c.Problem = "client_gone"
+	case x.broken():
+		c.Problem = upstreamError
 	}
 	return c
+}
+
+// upstreamError is the code of what a provider did wrong behind a status that
+// says nothing of it.
+const upstreamError = "upstream_error"
+
+// broken reports whether the provider left its answer unfinished.
+func (x *exchange) broken() bool {
+	e := &x.event
+	return e.Incomplete && !x.cut && e.Status < 400
 }
 
 // template is the called path without what differs from call to call. What a

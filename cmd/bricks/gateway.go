@@ -217,7 +217,7 @@ func (s *system) startMetrics(ctx context.Context) error {
 	s.onStop(stop)
 	s.metricsAddress = bound
 	s.startStats()
-	return nil
+	return s.startPush(ctx)
 }
 
 func (s *system) openStore(ctx context.Context) (err error) {

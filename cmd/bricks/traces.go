@@ -96,6 +96,32 @@ func (o *otelConfig) validate() error {
 	return errors.Join(faults...)
 }
 
+// startPush sends the metrics by OTLP where that is asked for. It starts before
+// what counts, and so ends after it and sends the last of it.
+func (s *system) startPush(ctx context.Context) error {
+	o := &s.config.OTel
+	if !o.metrics() {
+		return nil
+	}
+	stop, err := telemetry.Push(ctx, telemetry.PushOptions{
+		Protocol: o.protocol(o.MetricsProtocol), Gatherer: s.registry, Version: version(), Logger: s.logger,
+	})
+	if err != nil {
+		return err
+	}
+	s.onFlush("send the last metrics", stop)
+	return nil
+}
+
+// onFlush notes what sends the rest at the end, for which it has flushTimeout.
+func (s *system) onFlush(doing string, f func(context.Context) error) {
+	s.onStopTry(doing, func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+		defer cancel()
+		return f(ctx)
+	})
+}
+
 // startTraces sends spans where that is asked for. It starts before what makes
 // them, and so ends after it and sends the last of them.
 func (s *system) startTraces(ctx context.Context) (err error) {
@@ -110,10 +136,6 @@ func (s *system) startTraces(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.onStopTry("send the last spans", func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
-		defer cancel()
-		return s.tracer.Shutdown(ctx)
-	})
+	s.onFlush("send the last spans", s.tracer.Shutdown)
 	return nil
 }

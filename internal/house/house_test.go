@@ -58,6 +58,7 @@ var confined = []struct {
 	{"go-control-plane", []string{"processor", "controlplane", "envoy", "internal/bench"}, "Envoy's types stop at the edges"},
 	{"redis/go-redis", []string{"internal/limit/redis", "internal/cache/redis"}, "Redis is a limiter's and a cache's business"},
 	{"aws/(aws-sdk-go-v2|smithy-go)", []string{"internal/pii/comprehend"}, "the SDK of AWS is a detector's business"},
+	{"go.opentelemetry.io/", []string{"internal/telemetry"}, "what makes and sends spans is telemetry's business"},
 	{"danielgtaylor/huma", []string{"admin"}, "HTTP is the admin API's business"},
 }
 

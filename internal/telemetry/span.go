@@ -60,10 +60,11 @@ func (s *Span) Recording() bool { return s != nil && s.span.IsRecording() }
 // Header is what a request carries that is made for s; ok is false for a nil one.
 func (s *Span) Header() (p Parent, ok bool) {
 	if s == nil {
-		return p, false
+		return Parent{}, false
 	}
-	propagator.Inject(trace.ContextWithSpan(context.Background(), s.span), &p)
-	return p, true
+	var carrier Parent
+	propagator.Inject(trace.ContextWithSpan(context.Background(), s.span), &carrier)
+	return carrier, true
 }
 
 // TraceID is the trace of a sampled span, 32 hexadecimal digits, or empty.
@@ -112,10 +113,10 @@ func (s *Span) EndRequest(r Request) {
 	if r.Limits.HasCost {
 		set = append(set, bricksCostRemaining.Float64(usd(r.Limits.CostRemaining)))
 	}
-	set.outcome(e.Status, e.RefusalCode, e.Incomplete)
+	set.outcome(e.Status, r.Problem, e.Incomplete)
 	s.span.SetAttributes(set...)
 	// What the client did wrong is no error of the server's.
-	if e.Status >= 500 || e.Status == 0 {
+	if e.Status >= 500 || e.Status == 0 || r.Problem != "" && e.Status < 400 {
 		s.span.SetStatus(codes.Error, "")
 	}
 }

@@ -107,8 +107,8 @@ func (t *Tracer) start(p Parent, kind trace.SpanKind, at time.Time) *Span {
 	if t == nil {
 		return nil
 	}
-	ctx := propagator.Extract(context.Background(), &p)
-	return t.startIn(ctx, kind, at)
+	carrier := p // it escapes, and costs nothing without a tracer
+	return t.startIn(propagator.Extract(context.Background(), &carrier), kind, at)
 }
 
 func (t *Tracer) startIn(ctx context.Context, kind trace.SpanKind, at time.Time) *Span {
@@ -121,6 +121,8 @@ func (t *Tracer) startIn(ctx context.Context, kind trace.SpanKind, at time.Time)
 type Request struct {
 	Method, Route string // Route is the path's template; empty: the path is none of ours
 	Event         *gateway.Event
+	// Problem is the code of what went wrong, where the event's status does not say.
+	Problem string
 	// Cache is what came of looking an answer up; empty where none are kept.
 	Cache string
 	// Limits is what the request left of those that applied.
