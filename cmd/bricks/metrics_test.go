@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"flag"
 	"fmt"
 	"go/ast"
@@ -26,6 +27,7 @@ import (
 	"github.com/bricks-gateway/bricks/internal/limit/measured"
 	"github.com/bricks-gateway/bricks/internal/limit/redis"
 	"github.com/bricks-gateway/bricks/internal/pii/guard"
+	"github.com/bricks-gateway/bricks/internal/telemetry"
 	"github.com/bricks-gateway/bricks/processor"
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
@@ -104,6 +106,11 @@ func everyMetric(t *testing.T) map[string]metric {
 	processor.New(processor.Options{Registerer: c, Logger: logger})
 	configcache.New(configcache.Options{Registerer: c, Logger: logger})
 	guard.NewMetrics(c)
+	tracer, err := telemetry.NewTracer(t.Context(), telemetry.TracerOptions{Protocol: telemetry.HTTPProtobuf, Registerer: c, Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tracer.Shutdown(context.Background()) })
 	limiter := redis.New(redis.Options{Registerer: c, Logger: logger, Server: redis.Server{Addresses: []string{"127.0.0.1:1"}}})
 	t.Cleanup(func() { _ = limiter.Close() })
 	measured.New(limiter, c)
