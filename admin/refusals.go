@@ -41,6 +41,6 @@ func (a *api) logRefusal(r *http.Request, p *problem) {
 		return
 	}
 	who, _ := r.Context().Value(principalKey{}).(principal)
-	a.Logger.Warn("admin request refused", "method", r.Method, "path", r.URL.Path, "status", p.Status, "author", who.id,
+	a.Logger.WarnContext(r.Context(), "admin request refused", "method", r.Method, "path", r.URL.Path, "status", p.Status, "author", who.id,
 		"address", clientAddress(r), "reason", p.Detail)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/bricks-gateway/bricks/internal/audit"
+	"github.com/bricks-gateway/bricks/internal/telemetry"
 )
 
 // maxBody is the longest request body that is read.
@@ -107,7 +108,7 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request, write stream) {
 	w.WriteHeader(http.StatusOK)
 	if err := write(w); err != nil {
 		if r.Context().Err() == nil {
-			a.Logger.Error("admin answer broke off", "method", r.Method, "route", r.Pattern, "error", err)
+			a.Logger.ErrorContext(r.Context(), "admin answer broke off", "method", r.Method, "route", r.Pattern, "error", err)
 		}
 		panic(http.ErrAbortHandler)
 	}
@@ -247,8 +248,11 @@ type principalKey struct{}
 // guard stands before every route: panics, authentication, unknown paths.
 func (a *api) guard(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := uuid.NewString()
+		r = r.WithContext(telemetry.WithRequestID(r.Context(), id))
 		defer a.recoverPanic(w, r)
 		h := w.Header()
+		h.Set("X-Request-Id", id) // request_id in the log
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
@@ -307,7 +311,7 @@ func (a *api) recoverPanic(w http.ResponseWriter, r *http.Request) {
 		panic(v)
 	}
 	// The value may quote input; the stack says where without quoting it.
-	a.Logger.Error("admin request panicked", "method", r.Method, "route", r.Pattern, "panic_type", fmt.Sprintf("%T", v), "stack", string(bytes.TrimSpace(debug.Stack())))
+	a.Logger.ErrorContext(r.Context(), "admin request panicked", "method", r.Method, "route", r.Pattern, "panic_type", fmt.Sprintf("%T", v), "stack", string(bytes.TrimSpace(debug.Stack())))
 	internalError.with("internal error").write(w, r)
 }
 
@@ -322,7 +326,7 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		a.logRefusal(r, p)
 	case p.Status >= http.StatusInternalServerError:
-		a.Logger.Error("admin request failed", "method", r.Method, "route", r.Pattern, "status", p.Status, "error", err)
+		a.Logger.ErrorContext(r.Context(), "admin request failed", "method", r.Method, "route", r.Pattern, "status", p.Status, "error", err)
 	}
 	p.write(w, r)
 }

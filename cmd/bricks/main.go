@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"github.com/bricks-gateway/bricks/envoy"
+	"github.com/bricks-gateway/bricks/internal/telemetry"
 )
 
 func main() {
@@ -50,7 +51,7 @@ func run(ctx context.Context, args, environment []string, stdout, stderr io.Writ
 	if err != nil {
 		return err
 	}
-	logger := slog.New(slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: level}))
+	logger := slog.New(telemetry.LogHandler{Handler: slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: level})})
 	switch command {
 	case "up":
 		return runGateway(ctx, c, true, logger, stdout, stderr)

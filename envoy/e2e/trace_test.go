@@ -70,6 +70,7 @@ func TestTraces(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { test(t, e) })
 	}
+	e.checkLog(t)
 	e.receiver.close()
 	if a := e.post(t, chat, helloChat); a.status != 200 {
 		t.Errorf("without a receiver: %v", a)

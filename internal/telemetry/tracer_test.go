@@ -51,7 +51,9 @@ func TestNobodyWaitsForAReceiver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	end := func() { tracer.Receive(telemetry.Parent{}, time.Now()).EndRequest(telemetry.Request{Event: &gateway.Event{Status: 200}}) }
+	end := func() {
+		tracer.Receive(telemetry.Parent{}, time.Now()).EndRequest(telemetry.Request{Event: &gateway.Event{Status: 200}})
+	}
 	end()
 	<-asked // the first export hangs, with at least one span in it
 	done := make(chan struct{})
@@ -116,7 +118,9 @@ func told(t *testing.T, c telemetry.Content) map[string]any {
 }
 
 func TestMessagesOfEveryShape(t *testing.T) {
-	text := func(role, s string) string { return `{"role":"` + role + `","parts":[{"type":"text","content":"` + s + `"}]}` }
+	text := func(role, s string) string {
+		return `{"role":"` + role + `","parts":[{"type":"text","content":"` + s + `"}]}`
+	}
 	said := func(s string) string {
 		return `[{"role":"assistant","parts":[{"type":"text","content":"` + s + `"}],"finish_reason":"stop"}]`
 	}
