@@ -7,6 +7,7 @@ import (
 	neturl "net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/bricks-gateway/bricks/internal/telemetry"
 )
@@ -113,10 +114,14 @@ func (s *system) startPush(ctx context.Context) error {
 	return nil
 }
 
-// onFlush notes what sends the rest at the end, for which it has flushTimeout.
+// lastWords is how long a receiver is given for the rest at the end: one that is
+// away must not hold the process up for long.
+const lastWords = 3 * time.Second
+
+// onFlush notes what sends the rest at the end.
 func (s *system) onFlush(doing string, f func(context.Context) error) {
 	s.onStopTry(doing, func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), lastWords)
 		defer cancel()
 		return f(ctx)
 	})

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"time"
@@ -35,7 +36,7 @@ func Push(ctx context.Context, o PushOptions) (stop func(context.Context) error,
 	if err != nil {
 		return nil, err
 	}
-	reader := metric.NewPeriodicReader(&loggingExporter{Exporter: exporter, logger: o.Logger},
+	reader := metric.NewPeriodicReader(&pushExporter{Exporter: exporter, logger: o.Logger},
 		metric.WithProducer(prometheusbridge.NewMetricProducer(prometheusbridge.WithGatherer(o.Gatherer))))
 	return metric.NewMeterProvider(metric.WithReader(reader), metric.WithResource(about)).Shutdown, nil
 }
@@ -47,15 +48,25 @@ func metricExporter(ctx context.Context, protocol string) (metric.Exporter, erro
 	return otlpmetrichttp.New(ctx)
 }
 
-// loggingExporter says what the SDK would tell standard error.
-type loggingExporter struct {
+// pushExporter says in the log what the SDK would tell standard error, and what
+// the bridge gets wrong it puts right.
+type pushExporter struct {
 	metric.Exporter
 	logger *slog.Logger
 	warned time.Time // the reader exports one at a time
 }
 
 // Export implements metric.Exporter.
-func (e *loggingExporter) Export(ctx context.Context, data *metricdata.ResourceMetrics) error {
+func (e *pushExporter) Export(ctx context.Context, data *metricdata.ResourceMetrics) error {
+	for _, scope := range data.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			if h, ok := m.Data.(metricdata.Histogram[float64]); ok {
+				for _, p := range h.DataPoints {
+					decodeTraces(p.Exemplars)
+				}
+			}
+		}
+	}
 	err := e.Exporter.Export(ctx, data)
 	if err != nil && time.Since(e.warned) > quiet {
 		e.warned = time.Now()
@@ -63,3 +74,20 @@ func (e *loggingExporter) Export(ctx context.Context, data *metricdata.ResourceM
 	}
 	return nil // it is dealt with: the next export has what this one had
 }
+
+// decodeTraces makes trace ids of exemplars' labels. The bridge (v0.72) takes the
+// label's text for the id's bytes, and receivers refuse all metrics of such an
+// export.
+func decodeTraces(exemplars []metricdata.Exemplar[float64]) {
+	for i := range exemplars {
+		id := exemplars[i].TraceID
+		if len(id) != hex.EncodedLen(traceIDSize) {
+			continue
+		}
+		if decoded, err := hex.DecodeString(string(id)); err == nil {
+			exemplars[i].TraceID = decoded
+		}
+	}
+}
+
+const traceIDSize = 16 // bytes

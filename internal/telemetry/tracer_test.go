@@ -185,6 +185,8 @@ func TestMetricsAreSentByOTLP(t *testing.T) {
 		mu   sync.Mutex
 		sent = map[string]float64{}
 		name string
+		// exemplars are the traces that histograms name.
+		exemplars []string
 	)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
@@ -199,8 +201,11 @@ func TestMetricsAreSentByOTLP(t *testing.T) {
 			name = v.Str()
 			for _, scope := range resource.ScopeMetrics().All() {
 				for _, m := range scope.Metrics().All() {
-					if m.Type() == pmetric.MetricTypeSum {
+					switch m.Type() {
+					case pmetric.MetricTypeSum:
 						sent[m.Name()] = m.Sum().DataPoints().At(0).DoubleValue()
+					case pmetric.MetricTypeHistogram:
+						exemplars = append(exemplars, m.Histogram().DataPoints().At(0).Exemplars().At(0).TraceID().String())
 					}
 				}
 			}
@@ -216,12 +221,18 @@ func TestMetricsAreSentByOTLP(t *testing.T) {
 		t.Fatal(err)
 	}
 	counter.Add(3)
+	seconds := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "bricks_time_seconds", Help: "Time.", Buckets: []float64{1, 2}})
+	registry.MustRegister(seconds)
+	const trace = "0af7651916cd43dd8448eb211c80319c"
+	if o, ok := seconds.(prometheus.ExemplarObserver); ok {
+		o.ObserveWithExemplar(1.5, prometheus.Labels{"event_id": "event", "trace_id": trace})
+	}
 	if err := stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if sent["bricks_things_total"] != 3 || name != "bricks" {
-		t.Errorf("sent %v of %q", sent, name)
+	if sent["bricks_things_total"] != 3 || name != "bricks" || len(exemplars) != 1 || exemplars[0] != trace {
+		t.Errorf("sent %v of %q, with exemplars of %q", sent, name, exemplars)
 	}
 }
