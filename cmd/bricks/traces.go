@@ -74,8 +74,8 @@ func (o *otelConfig) validate() error {
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", o.Endpoint}, {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", o.TracesEndpoint}, {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", o.MetricsEndpoint},
 	} {
 		// It is not repeated: a password may stand in it.
-		if u, err := neturl.Parse(v.value); v.value != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-			fault("%s must be a URL such as http://127.0.0.1:4318", v.name)
+		if v.value != "" && !isEndpoint(v.value) {
+			fault("%s must be a URL such as http://127.0.0.1:4318; a credential goes into OTEL_EXPORTER_OTLP_HEADERS", v.name)
 		}
 	}
 	for _, v := range []variable{
@@ -95,6 +95,13 @@ func (o *otelConfig) validate() error {
 		fault("OTEL_BSP_MAX_QUEUE_SIZE must not be negative")
 	}
 	return errors.Join(faults...)
+}
+
+// isEndpoint reports whether the SDK can use a URL as it is: it drops users and
+// queries without a word.
+func isEndpoint(text string) bool {
+	u, err := neturl.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && u.RawQuery == ""
 }
 
 // startPush sends the metrics by OTLP where that is asked for. It starts before

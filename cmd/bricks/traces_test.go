@@ -58,6 +58,12 @@ func TestVariablesOfOpenTelemetryThatAreNotUnderstood(t *testing.T) {
 	for name, value := range faults {
 		environment = append(environment, name+"="+value)
 	}
+	for _, endpoint := range []string{"http://user:secret@collector:4318", "http://collector:4318?token=secret"} {
+		_, _, err := parseQuietly([]string{"up"}, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + endpoint})
+		if err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", endpoint, err)
+		}
+	}
 	_, _, err := parseQuietly([]string{"up"}, environment)
 	if err == nil {
 		t.Fatal("all of them are taken")

@@ -3,7 +3,26 @@ package telemetry
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel"
 )
+
+// quiet is how long the log says nothing more about a receiver that fails.
+const quiet = time.Minute
+
+// logTroubles makes the SDK tell the log what it would tell standard error, such
+// as that a receiver took a part only. It has one place for that in a process.
+func logTroubles(logger *slog.Logger) {
+	var next atomic.Int64 // when it may be said again, Unix nanoseconds
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		now, due := time.Now(), next.Load()
+		if now.UnixNano() >= due && next.CompareAndSwap(due, now.Add(quiet).UnixNano()) {
+			logger.Warn("OpenTelemetry is in trouble", slog.Any("error", err))
+		}
+	}))
+}
 
 type requestIDKey struct{}
 

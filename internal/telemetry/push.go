@@ -28,6 +28,7 @@ type PushOptions struct {
 // OTEL_METRIC_EXPORT_INTERVAL and once more at stop, as far as its context
 // allows.
 func Push(ctx context.Context, o PushOptions) (stop func(context.Context) error, err error) {
+	logTroubles(o.Logger)
 	exporter, err := metricExporter(ctx, o.Protocol)
 	if err != nil {
 		return nil, fmt.Errorf("make metric exporter: %w", err)

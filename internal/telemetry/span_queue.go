@@ -59,9 +59,6 @@ type countingExporter struct {
 	warned                    time.Time // the exporter is called by one goroutine at a time
 }
 
-// quiet is how long the log says nothing more about a receiver that fails.
-const quiet = time.Minute
-
 // ExportSpans implements sdktrace.SpanExporter.
 func (c *countingExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	n := len(spans)

@@ -52,6 +52,7 @@ type Tracer struct {
 // NewTracer returns a tracer that sends its spans in the background. The receiver
 // need not be there: whatever becomes of a span, its request does not wait.
 func NewTracer(ctx context.Context, o TracerOptions) (*Tracer, error) {
+	logTroubles(o.Logger)
 	exporter, err := traceExporter(ctx, o.Protocol)
 	if err != nil {
 		return nil, fmt.Errorf("make trace exporter: %w", err)
