@@ -23,7 +23,11 @@ const streamIdleTimeout = time.Hour
 var forgeable = []string{"x-bricks-", "x-envoy-", "x-forwarded-", "forwarded", "x-real-ip", "x-request-id"}
 
 func connectionManager(c ListenerConfig) (*hcmv3.HttpConnectionManager, error) {
-	filters, err := httpFilters(c)
+	gateway, err := externalProcessor(c)
+	if err != nil {
+		return nil, err
+	}
+	filters, err := httpFilters(gateway)
 	if err != nil {
 		return nil, err
 	}

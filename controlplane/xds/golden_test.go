@@ -33,6 +33,11 @@ type input struct {
 		MessageTimeout string
 		CAFile         string
 	}
+	GenAI *struct {
+		Address  string
+		Port     uint32
+		Upstream string
+	}
 	Upstreams []struct {
 		Origin    string
 		ByEnvoy   bool
@@ -61,6 +66,13 @@ func readState(t *testing.T, path string) State {
 		if s.Listener.MessageTimeout, err = time.ParseDuration(l.MessageTimeout); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if in.GenAI != nil {
+		o, err := provider.ParseOrigin(in.GenAI.Upstream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Listener.GenAI = &GenAIEntry{Address: in.GenAI.Address, Port: in.GenAI.Port, Upstream: o}
 	}
 	for _, u := range in.Upstreams {
 		o, err := provider.ParseOrigin(u.Origin)

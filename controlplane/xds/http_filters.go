@@ -19,11 +19,7 @@ import (
 // gatewayFilter is the filter's name in the chain and in per-route overrides.
 const gatewayFilter = "gateway"
 
-func httpFilters(c ListenerConfig) ([]*hcmv3.HttpFilter, error) {
-	gateway, err := externalProcessor(c)
-	if err != nil {
-		return nil, err
-	}
+func httpFilters(gateway *extprocfilterv3.ExternalProcessor) ([]*hcmv3.HttpFilter, error) {
 	var filters []*hcmv3.HttpFilter
 	for _, f := range []struct {
 		name   string

@@ -5,6 +5,7 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -19,6 +20,11 @@ func listener(c ListenerConfig) (*listenerv3.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	return listenerOf(c, ListenerName, manager)
+}
+
+// listenerOf listens on c's address with c's certificate.
+func listenerOf(c ListenerConfig, name string, manager *hcmv3.HttpConnectionManager) (*listenerv3.Listener, error) {
 	packed, err := pack(manager)
 	if err != nil {
 		return nil, err
@@ -34,7 +40,7 @@ func listener(c ListenerConfig) (*listenerv3.Listener, error) {
 		}
 	}
 	return &listenerv3.Listener{
-		Name:                          ListenerName,
+		Name:                          name,
 		Address:                       socketAddress(c.Address, c.Port),
 		FilterChains:                  []*listenerv3.FilterChain{chain},
 		PerConnectionBufferLimitBytes: wrapperspb.UInt32(min(c.MaxBodyBytes, connectionBufferBytes)),

@@ -46,6 +46,11 @@ func Build(s State) (*Resources, error) {
 	if err := putAttempts(r, s.Listener); err != nil {
 		return nil, fmt.Errorf("build attempts: %w", err)
 	}
+	if s.Listener.GenAI != nil {
+		if err := putGenAI(r, s.Listener, *s.Listener.GenAI); err != nil {
+			return nil, fmt.Errorf("build GenAI entry: %w", err)
+		}
+	}
 	for _, u := range s.Upstreams {
 		c, err := cluster(u, s.Listener.CAFile)
 		if err != nil {

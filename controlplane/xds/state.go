@@ -43,6 +43,8 @@ type ListenerConfig struct {
 	// CAFile holds the certificates that upstreams are checked against; the
 	// system's own store, as Envoy finds it, if empty.
 	CAFile string
+	// GenAI is a second listener; nil: there is none.
+	GenAI *GenAIEntry
 }
 
 // Upstream is an origin and where it is found.
