@@ -91,7 +91,7 @@ func (h hold) refuse(now time.Time, least gateway.NanoUSD, money bool) *limit.Re
 	}
 	if l.RateLimitOverTime > 0 {
 		a.rate.configure(l)
-		if wait := a.rate.wait(now); wait > 0 {
+		if wait := a.rate.wait(now, 1); wait > 0 {
 			return limit.RefuseRate(h.Label, l, wait, now)
 		}
 	}
@@ -140,7 +140,7 @@ func (h hold) reserve(r *reservation) {
 	a.open[r.id] = r
 	a.take(r, r.granted)
 	if h.Limits.RateLimitOverTime > 0 {
-		a.rate.add(r.at)
+		a.rate.add(r.at, 1)
 	}
 }
 

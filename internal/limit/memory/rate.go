@@ -58,26 +58,27 @@ func (r *rate) used(now time.Time) int64 {
 
 func (r *rate) remaining(now time.Time) int64 { return max(0, r.limit-r.used(now)) }
 
-func (r *rate) add(now time.Time) {
+// add counts n admissions.
+func (r *rate) add(now time.Time, n int64) {
 	r.forget(now)
-	r.sum++
-	if n := len(r.log); n > 0 {
-		newest := &r.log[n-1]
+	r.sum += n
+	if last := len(r.log) - 1; last >= 0 {
+		newest := &r.log[last]
 		if now.Before(newest.last) {
 			now = newest.last // a clock that steps back must not reorder the log
 		}
 		if now.Equal(newest.last) || r.limit > exactUpTo && now.Before(newest.first.Add(r.length/subBuckets)) {
 			newest.last = now
-			newest.count++
+			newest.count += n
 			return
 		}
 	}
-	r.log = append(r.log, admissions{now, now, 1})
+	r.log = append(r.log, admissions{now, now, n})
 }
 
-// wait is how long until one more request fits; 0: now.
-func (r *rate) wait(now time.Time) time.Duration {
-	excess := r.used(now) - r.limit
+// wait is how long until n more fit; 0: now.
+func (r *rate) wait(now time.Time, n int64) time.Duration {
+	excess := r.used(now) + n - 1 - r.limit
 	if excess < 0 {
 		return 0
 	}
@@ -86,7 +87,7 @@ func (r *rate) wait(now time.Time) time.Duration {
 			return a.last.Add(r.length).Sub(now)
 		}
 	}
-	return r.length // limits are at least 1
+	return r.length // limits are at least 1, and n no more than that
 }
 
 // reset is how long until nothing of the window is used.

@@ -15,6 +15,9 @@
 // nano-dollars apart, because Lua's numbers are doubles: exact over the whole of
 // int64, and sums beyond it do not wrap.
 //
+// A user's window of tokens has two keys, r and c, with a hash of the user's name
+// as hash tag.
+//
 // # Reservations
 //
 // A reservation lapses at its deadline unless its owner renews it (Run). Whoever
@@ -45,6 +48,6 @@
 // # Redis away
 //
 // Every call has a deadline of 50 ms, and after a few failures none is made until
-// the beat succeeds again. Meanwhile cost limits refuse and rate limits are
-// shared out between the replicas (Options). Settlements wait in memory.
+// the beat succeeds again. Meanwhile cost limits refuse, and rate limits and
+// windows of tokens are shared out between the replicas (Options). Settlements wait in memory.
 package redis

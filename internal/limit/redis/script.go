@@ -32,6 +32,8 @@ var (
 	forgetLua string
 	//go:embed lua/beat.lua
 	beatLua string
+	//go:embed lua/tokens.lua
+	tokensLua string
 )
 
 var (
@@ -43,6 +45,7 @@ var (
 	loadScript    = goredis.NewScript(accountLua + loadLua)
 	forgetScript  = goredis.NewScript(accountLua + forgetLua)
 	beatScript    = goredis.NewScript(beatLua)
+	tokensScript  = goredis.NewScript(accountLua + rateLua + tokensLua)
 )
 
 // lostError says that Redis cannot be asked now.

@@ -28,9 +28,9 @@ local function rate_used(a, now, length)
   return members + extra, tonumber(redis.call('ZRANGE', a.r, -1, -1, 'WITHSCORES')[2])
 end
 
--- How long until one more request fits, when used of limit are used.
-local function rate_wait(a, now, used, limit, length)
-  local excess = used - limit
+-- How long until n more fit, when used of limit are used.
+local function rate_wait(a, now, used, limit, length, n)
+  local excess = used + n - 1 - limit
   if excess < 0 then return 0 end
   local log = redis.call('ZRANGE', a.r, 0, excess, 'WITHSCORES')
   for i = 1, #log, 2 do
@@ -40,22 +40,24 @@ local function rate_wait(a, now, used, limit, length)
   return length
 end
 
--- Returns the member that stands for the admission.
-local function rate_add(a, now, newest, limit, length, id)
+-- Returns the member that stands for n admissions.
+local function rate_add(a, now, newest, limit, length, id, n)
   now = math.max(now, newest) -- a clock that steps back must not reorder the log
-  local member = id
+  local member, more = id, n - 1
   local keep = int(length / 1000 + 60000)
   if limit > exact then
     local c = redis.call('HMGET', a.c, 'current', 'first')
     if c[1] and now < c[2] + length / parts and redis.call('ZSCORE', a.r, c[1]) then
-      member = c[1]
-      redis.call('HINCRBY', a.c, 'n:' .. member, 1)
-      redis.call('HINCRBY', a.c, 'extra', 1)
+      member, more = c[1], n
     else
       redis.call('HSET', a.c, 'current', member, 'first', int(now))
     end
-    redis.call('PEXPIRE', a.c, keep)
   end
+  if more > 0 then
+    redis.call('HINCRBY', a.c, 'n:' .. member, more)
+    redis.call('HINCRBY', a.c, 'extra', more)
+  end
+  if limit > exact or more > 0 then redis.call('PEXPIRE', a.c, keep) end
   redis.call('ZADD', a.r, int(now), member)
   redis.call('PEXPIRE', a.r, keep)
   return member

@@ -45,7 +45,7 @@ for i, a in ipairs(all) do
   if l.parallel > 0 and running(a) >= l.parallel then return answer('parallel', i) end
   if l.rate > 0 then
     used[i], newest[i] = rate_used(a, now, l.length)
-    wait[i] = rate_wait(a, now, used[i], l.rate, l.length)
+    wait[i] = rate_wait(a, now, used[i], l.rate, l.length, 1)
     if wait[i] > 0 then return answer('rate', i) end
   end
   if needs then
@@ -60,7 +60,7 @@ for i, a in ipairs(all) do
   local l = bound[i]
   hold(a, id, granted, at, now + lease, owner)
   if l.rate > 0 then
-    out[6][i] = rate_add(a, now, newest[i], l.rate, l.length, id)
+    out[6][i] = rate_add(a, now, newest[i], l.rate, l.length, id, 1)
   else
     out[6][i] = ''
   end
