@@ -55,7 +55,7 @@ func (a *api) digest(text string) secrets.Digest {
 func newSecretText() string {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails: it ends the program instead
-	return "bk-" + base64.RawURLEncoding.EncodeToString(b[:])
+	return gateway.KeyPrefix + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // weak is a hint, not a proof of strength.

@@ -40,7 +40,7 @@ func (x *exchange) requestHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processin
 	if x.event.ID == "" {
 		x.event.ID = uuid.NewString()
 	}
-	if r := x.admit(h.EndOfStream); r != nil {
+	if r := x.admit(h); r != nil {
 		return x.refuse(r)
 	}
 	x.phase, x.answerPhases = phaseAdmitted, true
@@ -60,7 +60,10 @@ func (x *exchange) requestHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processin
 	}
 }
 
-func (x *exchange) admit(endOfStream bool) *refusal {
+func (x *exchange) admit(h *extprocv3.HttpHeaders) *refusal {
+	if x.genAI != nil {
+		return x.admitGenAI(h)
+	}
 	match, pathFound := x.find()
 	x.match = match
 	if r := x.authenticate(); r != nil {
@@ -101,7 +104,7 @@ func (x *exchange) admit(endOfStream bool) *refusal {
 	if err := x.s.o.Limiter.Exhausted(x.ctx, x.accounts, x.needsMoney()); err != nil {
 		return limitRefusal(err)
 	}
-	if r := x.checkContent(endOfStream); r != nil || x.readsBody(endOfStream) {
+	if r := x.checkContent(h.EndOfStream); r != nil || x.readsBody(h.EndOfStream) {
 		return r
 	}
 	if r := x.checkDiscard(); r != nil {

@@ -50,8 +50,12 @@ const (
 )
 
 // dropped headers never reach the client: they would speak for the gateway's
-// host, or belong to the provider's own site.
-var dropped = []string{"set-cookie", "alt-svc", "server", "x-envoy-upstream-service-time", "openai-organization", "openai-project"}
+// host, or belong to the provider's own site. So do those that tell whose the
+// setting's credential is.
+var (
+	dropped          = []string{"set-cookie", "alt-svc", "server", "x-envoy-upstream-service-time"}
+	droppedOfSetting = []string{"openai-organization", "openai-project"}
+)
 
 func (x *exchange) responseHeaders(h *extprocv3.HttpHeaders) *extprocv3.ProcessingResponse {
 	x.answeredBy(h.Headers)
@@ -74,7 +78,7 @@ func (x *exchange) responseHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processi
 			mutation.RemoveHeaders = append(mutation.RemoveHeaders, v.Key)
 		}
 	}
-	x.answer.ended = h.EndOfStream || x.match.Endpoint != nil && x.key != nil && x.answerUnread()
+	x.answer.ended = h.EndOfStream || x.match.Endpoint != nil && x.answerUnread()
 	if x.phase == phaseForwarded {
 		x.phase = phaseAnswering
 		if r := x.unreadable(encoding); r != nil {
@@ -88,9 +92,12 @@ func (x *exchange) responseHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processi
 		if m := x.match.Endpoint.Meter; m == provider.MeterImages || m == provider.MeterResponses {
 			x.answer.scanner.Limit = maxAnswer // an image, or all output, in one event
 		}
-		x.answer.scrub = scrubber{secret: []byte(x.setting.APIKey.Reveal())}
+		x.answer.scrub = scrubber{secret: []byte(x.credential())}
 		x.answer.scrubEscaped = scrubber{secret: []byte(x.escapedCredential())}
 		mutation.RemoveHeaders = append(mutation.RemoveHeaders, dropped...)
+		if x.genAI == nil {
+			mutation.RemoveHeaders = append(mutation.RemoveHeaders, droppedOfSetting...)
+		}
 		mutation.SetHeaders = append(mutation.SetHeaders, set("x-content-type-options", "nosniff"))
 		for _, l := range x.limitHeaders() {
 			mutation.SetHeaders = append(mutation.SetHeaders, set(l.name, l.value))
@@ -112,7 +119,7 @@ func (x *exchange) responseHeaders(h *extprocv3.HttpHeaders) *extprocv3.Processi
 // (its body names part of it), or an encoding that was not asked for and that
 // would pass unmetered.
 func (x *exchange) unreadable(encoding string) *refusal {
-	if s := x.answer.status; s == http.StatusUnauthorized || s == http.StatusForbidden {
+	if s := x.answer.status; x.genAI == nil && (s == http.StatusUnauthorized || s == http.StatusForbidden) {
 		return &refusal{s, "upstream_error", "the provider refused the gateway's credential: ask whoever runs this gateway to check the provider setting", "", 0, nil}
 	}
 	if encoding != "" && !strings.EqualFold(encoding, "identity") {
@@ -125,7 +132,15 @@ func (x *exchange) holdsCredential(value string) bool {
 	if e := x.escapedCredential(); len(e) >= minScrubbed && strings.Contains(value, e) {
 		return true
 	}
-	return x.setting != nil && len(x.setting.APIKey.Reveal()) >= minScrubbed && strings.Contains(value, x.setting.APIKey.Reveal())
+	return len(x.credential()) >= minScrubbed && strings.Contains(value, x.credential())
+}
+
+// credential is the setting's; empty when there is none.
+func (x *exchange) credential() string {
+	if x.setting == nil {
+		return ""
+	}
+	return x.setting.APIKey.Reveal()
 }
 
 func (x *exchange) limitHeaders() []header {
@@ -327,7 +342,7 @@ func (x *exchange) storeResponse(out []byte) {
 	if x.look != nil && x.look.policy.Restores() {
 		return
 	}
-	if x.key.ShouldLogResponse && !x.s.o.Strict && len(x.answer.stored) < maxStoredBody {
+	if x.storesAnswer() && len(x.answer.stored) < maxStoredBody {
 		room := maxStoredBody - len(x.answer.stored)
 		x.answer.stored = append(x.answer.stored, out[:min(len(out), room)]...)
 	}

@@ -23,10 +23,12 @@ import (
 	"github.com/bricks-gateway/bricks/processor/configcache"
 )
 
-// roleMetadata tells which of Envoy's two filters opened a stream.
+// roleMetadata tells which of Envoy's filters opened a stream; without it, that
+// of the gateway's own listener did.
 const (
 	roleMetadata = "x-bricks-role"
 	roleAttempt  = "attempt"
+	roleGenAI    = "genai"
 )
 
 // attempt is one attempt of a request to a failover route, on its own stream.
@@ -55,9 +57,9 @@ type attempt struct {
 	span     *telemetry.Span // nil: nobody traces, or the attempt is not made yet
 }
 
-func isAttempt(ctx context.Context) bool {
+func hasRole(ctx context.Context, role string) bool {
 	m, _ := metadata.FromIncomingContext(ctx)
-	return slices.Contains(m.Get(roleMetadata), roleAttempt)
+	return slices.Contains(m.Get(roleMetadata), role)
 }
 
 // processAttempt serves one attempt. Like Process it returns nil only when Envoy

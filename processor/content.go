@@ -25,7 +25,12 @@ func (x *exchange) readsBody(endOfStream bool) bool {
 // answerUnread reports whether the answer's body passes beside the processor:
 // a file's content tells nothing and may be huge.
 func (x *exchange) answerUnread() bool {
-	return x.match.Endpoint.RawAnswer && !(x.key.ShouldLogResponse && !x.s.o.Strict)
+	return x.match.Endpoint.RawAnswer && !x.storesAnswer()
+}
+
+// storesAnswer reports whether the answer's body is kept with the event.
+func (x *exchange) storesAnswer() bool {
+	return x.key != nil && x.key.ShouldLogResponse && !x.s.o.Strict
 }
 
 // checkContent refuses bodies that cannot be read, before they are uploaded.

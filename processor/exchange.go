@@ -41,8 +41,9 @@ type exchange struct {
 
 	in       inbound
 	match    provider.Match
-	custom   *customCall // nil: the provider is one of the gateway's own
-	key      *gateway.Key
+	custom   *customCall            // nil: the provider is one of the gateway's own
+	genAI    *genAICall             // nil: the request came by the gateway's own listener
+	key      *gateway.Key           // nil: of none, or not known yet
 	accounts []limit.Account        // that the request is charged to, the key's first
 	users    []*gateway.User        // that match
 	matched  bool                   // users is known
@@ -101,9 +102,11 @@ func outOfOrder(what string) error {
 // newEvent fills in what is known of a request once its key is.
 func (x *exchange) newEvent() {
 	x.event.CreatedAt = x.start.UTC()
-	x.event.KeyID = x.key.ID
-	x.event.Tags = x.key.Tags
-	x.event.PolicyID = x.key.PolicyID
+	if x.key != nil {
+		x.event.KeyID = x.key.ID
+		x.event.Tags = x.key.Tags
+		x.event.PolicyID = x.key.PolicyID
+	}
 	x.event.Path = x.in.path
 	x.event.Method = x.in.method
 	x.event.CustomID = x.in.customID

@@ -45,10 +45,7 @@ func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
 	x.call = c
 	x.event.RequestModel, x.event.Streamed = c.model, c.stream
 	if r == nil {
-		r = x.checkUser()
-	}
-	if r == nil {
-		r = x.choose()
+		r = x.checkCall()
 	}
 	if r != nil {
 		return x.refuse(r)
@@ -63,6 +60,17 @@ func (x *exchange) requestBody(body []byte) *extprocv3.ProcessingResponse {
 	body = seen
 	x.storeRequest(body)
 	return x.throughCache(body)
+}
+
+// checkCall refuses what the key, or the end user, may not do by the body.
+func (x *exchange) checkCall() *refusal {
+	if x.genAI != nil {
+		return nil // the client's own key decides that
+	}
+	if r := x.checkUser(); r != nil {
+		return r
+	}
+	return x.choose()
 }
 
 func (x *exchange) checkUser() *refusal {
@@ -129,24 +137,14 @@ func (r *rotations) pick(key *gateway.Key, settings []*configcache.Setting) *con
 	return settings[(v.(*atomic.Uint64).Add(1)-1)%uint64(len(settings))]
 }
 
-// forward takes the money, writes the intent, and only then builds the answer
-// that carries the provider's credential. body is nil for calls without one.
+// forward takes what the request costs, and only then builds the answer that
+// carries the provider's credential. body is nil for calls without one.
 func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 	if !x.answerPhases {
 		return x.refuse(unavailable("the gateway cannot meter this request"))
 	}
-	x.pick()
-	if r := x.reserve(); r != nil {
+	if r := x.claim(); r != nil {
 		return x.refuse(r)
-	}
-	x.lowerSteps()
-	x.event.CreatedAt = x.reserved.At().UTC() // the ledger and the counters agree on the window
-	if err := x.s.o.Spool.Intent(&x.event); err != nil {
-		x.s.metrics.spoolErrors.Inc()
-		_ = x.reserved.Settle(x.ctx, 0)
-		x.reserved = nil
-		x.event.Cost = 0
-		return x.refuse(unavailable("the gateway cannot record this request"))
 	}
 	x.phase = phaseForwarded
 	if x.route == nil {
@@ -169,6 +167,27 @@ func (x *exchange) forward(body []byte) *extprocv3.ProcessingResponse {
 	}}
 }
 
+// claim takes the money and writes the intent. Without a key there is neither.
+func (x *exchange) claim() *refusal {
+	if x.genAI != nil {
+		return x.takeTokens()
+	}
+	x.pick()
+	if r := x.reserve(); r != nil {
+		return r
+	}
+	x.lowerSteps()
+	x.event.CreatedAt = x.reserved.At().UTC() // the ledger and the counters agree on the window
+	if err := x.s.o.Spool.Intent(&x.event); err != nil {
+		x.s.metrics.spoolErrors.Inc()
+		_ = x.reserved.Settle(x.ctx, 0)
+		x.reserved = nil
+		x.event.Cost = 0
+		return unavailable("the gateway cannot record this request")
+	}
+	return nil
+}
+
 // edit changes what must change of the body: the output's maximum, when the
 // money allows less than was asked for, and the wish for usage in a stream.
 func (x *exchange) edit(body []byte) (changed []byte, edited bool) {
@@ -188,8 +207,11 @@ func (x *exchange) edit(body []byte) (changed []byte, edited bool) {
 
 // upstreamHeaders rewrites the request for the provider.
 func (x *exchange) upstreamHeaders() *extprocv3.HeaderMutation {
-	if x.route != nil {
+	switch {
+	case x.route != nil:
 		return x.loopHeaders()
+	case x.genAI != nil:
+		return x.genAIHeaders()
 	}
 	mutation := &extprocv3.HeaderMutation{SetHeaders: []*corev3.HeaderValueOption{
 		set(":path", x.upstreamPath()),
@@ -219,7 +241,7 @@ func (x *exchange) upstreamHeaders() *extprocv3.HeaderMutation {
 const maxStoredBody = 1 << 20
 
 func (x *exchange) storeRequest(body []byte) {
-	if x.key.ShouldLogRequest && !x.s.o.Strict {
+	if x.key != nil && x.key.ShouldLogRequest && !x.s.o.Strict {
 		x.event.Request = slices.Clone(body[:min(len(body), maxStoredBody)])
 	}
 }

@@ -35,6 +35,8 @@ import (
 // end user of it.
 type Config interface {
 	Key(ctx context.Context, digest configcache.Digest) (*gateway.Key, error)
+	// IsKey reports whether a secret with this digest is known to be a key's.
+	IsKey(ctx context.Context, digest configcache.Digest) bool
 	Setting(id string) (*configcache.Setting, bool)
 	// Route's error has the kind NotFound or Unavailable.
 	Route(path string) (*gateway.Route, error)
@@ -79,6 +81,8 @@ type Options struct {
 	Tracer *telemetry.Tracer
 	// Jobs says what is yet to be charged; nil: nothing is.
 	Jobs Jobs
+	// GenAI serves the GenAI entry; nil: its requests are refused.
+	GenAI *GenAI
 	// Policies finds personal data for the keys that have a policy.
 	Policies *policy.Engine
 	// Cache keeps answers of routes that ask for it; nil: none do.
@@ -138,10 +142,13 @@ func (s *Server) Close() { s.refusals.flush() }
 // Process serves one request. It returns nil only when Envoy ended the stream:
 // a clean end of ours would let the request go on unprocessed.
 func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err error) {
-	if isAttempt(stream.Context()) {
+	if hasRole(stream.Context(), roleAttempt) {
 		return s.processAttempt(stream)
 	}
 	x := &exchange{s: s, ctx: stream.Context(), start: time.Now(), send: stream.Send}
+	if hasRole(stream.Context(), roleGenAI) {
+		x.genAI = &genAICall{}
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			s.metrics.panics.Inc()

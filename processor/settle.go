@@ -37,6 +37,10 @@ func (x *exchange) settle() {
 		x.s.metrics.unanswered.Inc()
 	}
 	x.measure()
+	if x.genAI != nil {
+		x.settleGenAI()
+		return
+	}
 	x.price()
 	// The event first: a limiter that reads the ledger meanwhile may then count
 	// this request twice for a moment, but never not at all.
@@ -80,18 +84,7 @@ func (x *exchange) price() {
 		}
 		return
 	}
-	switch {
-	case a.sse || len(a.body) == 0:
-	case a.truncated:
-		a.reading = meter.ReadTail(a.body)
-	default:
-		a.reading = meter.ReadJSON(a.body)
-		if x.called.Recording() {
-			a.finish = appendFinish(a.finish, a.body)
-		}
-	}
-	e.ResponseModel = a.reading.Model
-	e.Usage = a.reading.Usage
+	x.readUsage()
 	switch {
 	case a.status >= 400 && !a.reading.HasCost:
 		return // refused by the provider: nothing was billed
@@ -114,6 +107,23 @@ func (x *exchange) price() {
 		x.estimate()
 	}
 	x.setPrice()
+}
+
+// readUsage reads what the answer tells of its model and its usage.
+func (x *exchange) readUsage() {
+	a, meter := &x.answer, x.match.Endpoint.Meter
+	switch {
+	case a.sse || len(a.body) == 0:
+	case a.truncated:
+		a.reading = meter.ReadTail(a.body)
+	default:
+		a.reading = meter.ReadJSON(a.body)
+		if x.called.Recording() {
+			a.finish = appendFinish(a.finish, a.body)
+		}
+	}
+	x.event.ResponseModel = a.reading.Model
+	x.event.Usage = a.reading.Usage
 }
 
 // estimate replaces missing usage by our own count.
@@ -159,5 +169,7 @@ func (x *exchange) unforwarded() {
 	x.event.Latency = x.sinceStart()
 	x.event.RefusedCount = 1
 	x.s.metrics.refused.WithLabelValues(x.event.RefusalCode).Inc()
-	x.s.refusals.add(&x.event)
+	if x.key != nil {
+		x.s.refusals.add(&x.event)
+	}
 }

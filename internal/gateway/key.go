@@ -22,6 +22,10 @@ type PathRule struct {
 	Method string `json:"method"`
 }
 
+// KeyPrefix begins the secrets that the gateway makes. An administrator may choose
+// others.
+const KeyPrefix = "bk-"
+
 // Key is the gateway's own credential and what its holder may do. The secret
 // itself is not here: the store knows it by a keyed hash only.
 type Key struct {

@@ -165,8 +165,22 @@ func Find(method, path string) (m Match, found bool) {
 	if !ok {
 		return Match{}, false
 	}
+	return p.find(method, "/"+below)
+}
+
+// FindOpenAI is Find for a path of OpenAI's API itself, with its /v1 or without.
+func FindOpenAI(method, path string) (m Match, found bool) {
+	if !plain(path) {
+		return Match{}, false
+	}
+	if !strings.HasPrefix(path, "/v1/") {
+		path = "/v1" + path
+	}
+	return openAI.find(method, path)
+}
+
+func (p *Provider) find(method, below string) (m Match, found bool) {
 	m.Provider = p
-	below = "/" + below
 	for _, e := range p.bySlashes[strings.Count(below, "/")] {
 		if !matchTemplate(e.Path, below) {
 			continue

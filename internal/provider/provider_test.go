@@ -188,3 +188,28 @@ func TestAnthropicCredentialHeaders(t *testing.T) {
 		}
 	}
 }
+
+func TestFindOpenAI(t *testing.T) {
+	for _, test := range []struct{ method, path, target string }{
+		{"POST", "/v1/chat/completions", "/v1/chat/completions"},
+		{"POST", "/chat/completions", "/v1/chat/completions"},
+		{"GET", "/models/gpt-4o", "/v1/models/gpt-4o"},
+		{"PATCH", "/chat/completions", ""},
+		{"POST", "/v1/v1/chat/completions", ""},
+		{"POST", "/v1chat/completions", ""},
+		{"POST", "/", ""},
+		{"POST", "/v1/", ""},
+		{"POST", "/v1", ""},
+		{"POST", "chat/completions", ""},
+		{"POST", "/v1/chat/%63ompletions", ""},
+		{"POST", "/v1/../v1/chat/completions", ""},
+		{"POST", "/v1/messages", ""},
+		{"POST", "/api/providers/openai/v1/chat/completions", ""},
+		{"POST", "//v1/chat/completions", ""},
+	} {
+		m, _ := provider.FindOpenAI(test.method, test.path)
+		if m.Path != test.target || (m.Endpoint != nil) != (test.target != "") {
+			t.Errorf("%s %s leads to %q, want %q", test.method, test.path, m.Path, test.target)
+		}
+	}
+}

@@ -181,6 +181,19 @@ func (c *Cache) Key(ctx context.Context, d Digest) (*gateway.Key, error) {
 	return e.key, nil
 }
 
+// IsKey reports whether there is a key whose secret has this digest, as far as
+// that is known: nobody waits for a control plane that is away.
+func (c *Cache) IsKey(ctx context.Context, d Digest) bool {
+	e, ok := c.lookup(d)
+	if !ok && c.connected.Load() {
+		var err error
+		if e, err = c.ask(ctx, d); err != nil {
+			return false
+		}
+	}
+	return e != nil && e.key != nil
+}
+
 func (c *Cache) lookup(d Digest) (*entry, bool) {
 	v, ok := c.keys.Load(d)
 	if !ok {

@@ -1,0 +1,136 @@
+package processor_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/bricks-gateway/bricks/internal/limit/memory"
+	"github.com/bricks-gateway/bricks/internal/pricing"
+	"github.com/bricks-gateway/bricks/processor"
+	"github.com/bricks-gateway/bricks/processor/configcache"
+)
+
+func (w *world) IsKey(_ context.Context, d configcache.Digest) bool { return w.keys[d] != nil }
+
+// genAI plays streams of the GenAI entry's listener, one a request.
+func genAI(t *testing.T, w *world, entry *processor.GenAI) func(messages ...*extprocv3.ProcessingRequest) []*extprocv3.ProcessingResponse {
+	s := processor.New(processor.Options{
+		Config: w, Spool: w, Limiter: w.limiter, Prices: pricing.NewBook(pricing.Default(), nil, ""), Logger: slog.New(slog.DiscardHandler), GenAI: entry,
+	})
+	t.Cleanup(s.Close)
+	return func(messages ...*extprocv3.ProcessingRequest) []*extprocv3.ProcessingResponse {
+		ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("x-bricks-role", "genai"))
+		e := &envoy{messages: messages, end: io.EOF}
+		_ = s.Process(&attemptEnvoy{envoy: e, ctx: ctx})
+		return e.answers
+	}
+}
+
+func foreignHeaders(path string, extra ...string) *extprocv3.ProcessingRequest {
+	return requestHeaders(false, append([]string{
+		":method", "POST", ":path", path, "authorization", "Bearer sk-of-the-client", "content-type", "application/json", "user", "anna",
+	}, extra...)...)
+}
+
+func TestAProcessorWithoutTheGenAIEntryRefusesIt(t *testing.T) {
+	ask := genAI(t, newWorld(), nil)
+	if status, body := refusal(t, ask(foreignHeaders("/v1/chat/completions"))); status != 503 {
+		t.Errorf("got %d %s, want 503", status, body)
+	}
+}
+
+// TestGenAIGetsNothingOfTheGateway: no credential of a setting, no cluster, and no
+// event, whatever became of the request.
+func TestGenAIGetsNothingOfTheGateway(t *testing.T) {
+	w := newWorld()
+	ask := genAI(t, w, &processor.GenAI{UserHeader: "user"})
+	for _, messages := range [][]*extprocv3.ProcessingRequest{
+		{foreignHeaders("/v1/chat/completions"), requestBody(chat), responseHeaders(":status", "200", "content-type", "application/json"), responseBody(true, "{}")},
+		{foreignHeaders("/chat/completions"), requestBody(chat)},
+		{foreignHeaders("/v1/chat/completions"), requestBody(`{}`)},
+		{foreignHeaders("/v1/chat/completions")},
+		{foreignHeaders("/api/providers/openai/v1/chat/completions")},
+		{requestHeaders(true, ":method", "GET", ":path", "/v1/files/f/content"), responseHeaders(":status", "200")},
+	} {
+		answers := ask(messages...)
+		text := ""
+		for _, a := range answers {
+			text += a.String()
+		}
+		if len(answers) == 0 || holds(answers) || strings.Contains(text, "x-bricks-cluster") || strings.Contains(text, "api.example") {
+			t.Errorf("%v: answers = %v", messages[0], answers)
+		}
+	}
+	if len(w.intents)+len(w.finals) > 0 {
+		t.Errorf("events = %v, %v", w.intents, w.finals)
+	}
+}
+
+// TestPromptTokensThatTheBodyDoesNotShow are taken from the window when the answer
+// tells of them; what was counted is not given back.
+func TestPromptTokensThatTheBodyDoesNotShow(t *testing.T) {
+	for _, test := range []struct {
+		name, usage string
+		second      bool // another small request fits
+	}{
+		{"as many as counted", `{"prompt_tokens":8,"completion_tokens":1}`, true},
+		{"many more", `{"prompt_tokens":990,"completion_tokens":1}`, false},
+		{"no numbers", `{"prompt_tokens":"990","completion_tokens":1}`, true},
+		{"none", `{}`, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ask := genAI(t, newWorld(), &processor.GenAI{UserHeader: "user", Tokens: memory.NewTokenWindow(1000, time.Hour, nil)})
+			body := requestBody(`{"model":"gpt-4o","messages":[{"role":"user","content":"hello there gateway"}]}`)
+			first := ask(foreignHeaders("/v1/chat/completions"), body,
+				responseHeaders(":status", "200", "content-type", "application/json"),
+				responseBody(true, `{"id":"x","model":"gpt-4o","choices":[],"usage":`+test.usage+`}`))
+			if len(first) != 4 {
+				t.Fatalf("answers = %v", first)
+			}
+			second := ask(foreignHeaders("/v1/chat/completions"), body)
+			if got := second[1].GetImmediateResponse() == nil; got != test.second {
+				t.Errorf("the second passed: %t, want %t: %v", got, test.second, second[1])
+			}
+		})
+	}
+}
+
+// TestPromptTokensByEndpoint: what is counted, and what cannot be.
+func TestPromptTokensByEndpoint(t *testing.T) {
+	long := strings.Repeat("word ", 400) // 400 tokens, 2,000 bytes
+	for _, test := range []struct {
+		name, path, body string
+		status           int // of the refusal with a limit of 300; 0: it passes
+	}{
+		{"known vocabulary", "/v1/chat/completions", `{"model":"gpt-4o","messages":[{"role":"user","content":"` + long + `"}]}`, 429},
+		{"other vocabulary", "/v1/chat/completions", `{"model":"llama-4","messages":[{"role":"user","content":"` + long + `"}]}`, 429},
+		{"other vocabulary, short", "/v1/chat/completions", `{"model":"llama-4","messages":[{"role":"user","content":"` + long[:1000] + `"}]}`, 0},
+		{"input tokens of a completion", "/v1/completions", `{"model":"gpt-4o","prompt":"` + long + `"}`, 429},
+		{"embeddings", "/v1/embeddings", `{"model":"text-embedding-3-small","input":"` + long + `"}`, 429},
+		{"an image's prompt", "/v1/images/generations", `{"model":"gpt-image-1","prompt":"` + long + `"}`, 429},
+		{"speech", "/v1/audio/speech", `{"model":"tts-1","voice":"alloy","input":"` + long + `"}`, 429},
+		{"a prompt that is free", "/v1/moderations", `{"input":"` + long + `"}`, 0},
+		{"what goes on afterwards", "/v1/responses", `{"model":"gpt-4o","background":true,"input":"hello"}`, 403},
+		{"a batch", "/v1/batches", `{"input_file_id":"f","endpoint":"/v1/chat/completions","completion_window":"24h"}`, 403},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ask := genAI(t, newWorld(), &processor.GenAI{UserHeader: "user", Tokens: memory.NewTokenWindow(300, time.Hour, nil)})
+			answers := ask(foreignHeaders(test.path), requestBody(test.body))
+			got := answers[len(answers)-1].GetImmediateResponse()
+			if int(got.GetStatus().GetCode()) != test.status {
+				t.Errorf("got %v, want %d", answers[len(answers)-1], test.status)
+			}
+			unlimited := genAI(t, newWorld(), &processor.GenAI{UserHeader: "user"})(foreignHeaders(test.path), requestBody(test.body))
+			if r := unlimited[len(unlimited)-1].GetImmediateResponse(); r != nil {
+				t.Errorf("without a limit: %v", r)
+			}
+		})
+	}
+}
