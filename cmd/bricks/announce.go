@@ -33,6 +33,7 @@ func (s *system) readyLine() any {
 		Role      string `json:"role,omitempty"`
 		Admin     string `json:"admin,omitempty"`
 		Proxy     string `json:"proxy,omitempty"`
+		GenAI     string `json:"genai,omitempty"`
 		Metrics   string `json:"metrics"`
 		Control   string `json:"control,omitempty"`
 		Processor string `json:"processor,omitempty"`
@@ -42,6 +43,9 @@ func (s *system) readyLine() any {
 	}
 	if s.role == "" || s.withEnvoy {
 		line.Proxy = s.proxyAddress.String()
+		if s.genAIAddress.IsValid() {
+			line.GenAI = s.genAIAddress.String()
+		}
 	}
 	return line
 }
@@ -55,8 +59,9 @@ func (s *system) warn() {
 	}{
 		{"admin", s.adminAddress, s.config.AdminTLSCert},
 		{"proxy", s.proxyAddress, s.config.ProxyTLSCert},
+		{"genai", s.genAIAddress, s.config.ProxyTLSCert},
 	} {
-		if s.role != "" && s.role != server.name {
+		if !server.address.IsValid() || s.role != "" && s.role != server.name {
 			continue
 		}
 		if !server.address.Addr().IsLoopback() && server.cert == "" {
@@ -64,6 +69,7 @@ func (s *system) warn() {
 				"server", server.name, "address", server.address.String())
 		}
 	}
+	s.warnGenAI()
 }
 
 func (s *system) welcome() string {
@@ -96,6 +102,9 @@ Bricks is ready.
      -d '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Hello"}]}'
 
 `, proxyURL, adminURL, reachable(s.metricsAddress), auth, who)
+	if s.genAIAddress.IsValid() {
+		text += fmt.Sprintf("The GenAI entry takes OpenAI's API, with your provider's own key, at %s\n\n", url(s.genAIAddress, s.config.ProxyTLSCert))
+	}
 	if !s.withEnvoy {
 		text += s.startEnvoyHint()
 	}

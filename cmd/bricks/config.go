@@ -85,6 +85,7 @@ type config struct {
 	AWS      awsConfig      `envPrefix:"AWS_"`
 	Presidio presidioConfig `envPrefix:"PRESIDIO_"`
 	OTel     otelConfig     `envPrefix:"OTEL_"`
+	GenAI    genAIConfig
 }
 
 // oidcConfig lets the admin API take tokens of an OpenID provider as soon as the
@@ -145,6 +146,8 @@ type redisConfig struct {
 	CallTimeout time.Duration  `env:"CALL_TIME_OUT"`    // of one call that a request waits for
 	LostCost    string         `env:"LOST_COST_LIMITS"` // what limits do while Redis is away
 	LostRate    string         `env:"LOST_RATE_LIMITS"`
+
+	PoolSize int // of RATE_LIMITING_REDIS_POOL_SIZE; 0: the client's own
 }
 
 func (r *redisConfig) enabled() bool {
@@ -180,6 +183,7 @@ func defaults() config {
 		Cache:    cacheConfig{Bytes: 64 << 20, AnswerBytes: 1 << 20},
 		Amazon:   amazonConfig{RequestTimeout: 5 * time.Second, ConnectionTimeout: 10 * time.Second, TextLanguage: "en"},
 		Presidio: presidioConfig{Timeout: 5 * time.Second, ScoreThreshold: 0.5, Language: "en"},
+		GenAI:    genAIConfig{WindowMinutes: 60, MaxPromptTokens: 1000, UserHeader: "user"},
 		Redis: redisConfig{
 			ReadWithin:  time.Second,
 			WriteWithin: 500 * time.Millisecond,

@@ -56,6 +56,7 @@ type system struct {
 	spool    *event.Spool
 	unbooked []limit.Booking // what an earlier process left in the spool
 	limiter  limit.Limiter
+	tokens   limit.TokenWindow // of the GenAI entry; nil: nothing is limited
 	plane    *controlplane.ControlPlane
 	conn     grpc.ClientConnInterface // the processor's way to the control plane
 	applier  applier
@@ -66,6 +67,7 @@ type system struct {
 
 	adminAddress     netip.AddrPort // these hold the real ports once they are bound
 	proxyAddress     netip.AddrPort
+	genAIAddress     netip.AddrPort // zero: there is no GenAI entry
 	metricsAddress   netip.AddrPort
 	controlAddress   string
 	processorAddress string
@@ -179,8 +181,7 @@ func (s *system) openDirectories(context.Context) error {
 	return nil
 }
 
-// bindAddresses reads the addresses, and takes the one that Envoy will listen
-// on.
+// bindAddresses reads the addresses, and takes those that Envoy will listen on.
 func (s *system) bindAddresses(ctx context.Context) (err error) {
 	if err := s.readAddresses(ctx); err != nil {
 		return err
@@ -188,12 +189,17 @@ func (s *system) bindAddresses(ctx context.Context) (err error) {
 	if !s.withEnvoy {
 		return nil
 	}
-	bound, release, err := reservePort(s.proxyAddress)
-	if err != nil {
-		return fmt.Errorf("proxy: %w", err)
+	for name, address := range map[string]*netip.AddrPort{"proxy": &s.proxyAddress, "GenAI entry": &s.genAIAddress} {
+		if !address.IsValid() {
+			continue
+		}
+		bound, release, err := reservePort(*address)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		s.onStop(release)
+		*address = bound
 	}
-	s.onStop(release)
-	s.proxyAddress = bound
 	return nil
 }
 
@@ -203,6 +209,11 @@ func (s *system) readAddresses(context.Context) (err error) {
 	}
 	if s.metricsAddress, err = listenAddress(s.config.MetricsAddress); err != nil {
 		return err
+	}
+	if s.config.GenAI.enabled() {
+		if s.genAIAddress, err = s.config.GenAI.address(); err != nil {
+			return err
+		}
 	}
 	s.proxyAddress, err = listenAddress(s.config.ProxyAddress)
 	return err
@@ -283,15 +294,20 @@ func (s *system) startEnvoy(ctx context.Context) error {
 		return err
 	}
 	s.onStop(s.workers.start("envoy", supervisor.Run))
-	serving := newProbe(s.proxyAddress, s.config.ProxyTLSCert != "")
-	if err := serving.await(ctx, startTimeout); err != nil {
-		return fmt.Errorf("envoy does not serve, its log lines say more: %w", err)
+	for _, address := range []netip.AddrPort{s.proxyAddress, s.genAIAddress} {
+		if !address.IsValid() {
+			continue
+		}
+		serving := newProbe(address, s.config.ProxyTLSCert != "")
+		if err := serving.await(ctx, startTimeout); err != nil {
+			return fmt.Errorf("envoy does not serve, its log lines say more: %w", err)
+		}
+		s.health.checks = append(s.health.checks, serving.check)
 	}
 	s.onStopTry("drain", func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 		defer cancel()
 		return supervisor.Drain(ctx)
 	})
-	s.health.checks = append(s.health.checks, serving.check)
 	return nil
 }

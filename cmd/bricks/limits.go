@@ -24,6 +24,9 @@ import (
 func (s *system) startLimits(ctx context.Context) error {
 	events := ledger{s.spool, s.spend}
 	s.limiter = memory.New(events, nil)
+	if g := &s.config.GenAI; g.LimitTokens {
+		s.tokens = memory.NewTokenWindow(g.MaxPromptTokens, g.window(), nil)
+	}
 	if s.config.Redis.enabled() {
 		if err := s.startRedis(ctx, events); err != nil {
 			return err
@@ -88,6 +91,9 @@ func (s *system) startRedis(ctx context.Context, events limit.Ledger) error {
 	}
 	s.onStop(s.workers.start("limits", l.Run))
 	s.limiter = l
+	if g := &s.config.GenAI; g.LimitTokens {
+		s.tokens = l.TokenWindow(g.MaxPromptTokens, g.window())
+	}
 	for _, b := range s.unbooked {
 		if err := l.Book(ctx, b); err != nil {
 			return fmt.Errorf("book what an earlier process left: %w", err)
@@ -147,7 +153,7 @@ func (r *redisConfig) server() (redis.Server, error) {
 	if s.Password.Empty() {
 		s.Password = r.Password
 	}
-	s.ReadTimeout, s.WriteTimeout = r.ReadWithin, r.WriteWithin
+	s.ReadTimeout, s.WriteTimeout, s.PoolSize = r.ReadWithin, r.WriteWithin, r.PoolSize
 	return s, r.secure(&s)
 }
 

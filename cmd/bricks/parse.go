@@ -44,6 +44,8 @@ type commandLine struct {
 	Privacy           *string  `name:"privacy" short:"p" placeholder:"off|strict" help:"strict: bodies are never stored, whatever a key says (PRIVACY; off)."`
 	Mode              *string  `name:"mode" short:"m" placeholder:"MODE" help:"Accepted for old command lines; changes nothing."`
 
+	GenAI genAIFlags `embed:""`
+
 	Up           struct{} `cmd:"" help:"Run everything, with Envoy as a child."`
 	Serve        struct{} `cmd:"" help:"Run everything but Envoy; writes the bootstrap for one that you run."`
 	Controlplane struct{} `cmd:"" help:"Run the control plane alone; needs PostgreSQL."`
@@ -160,10 +162,11 @@ func variableOf(t reflect.Type, field string) string {
 	}
 	for i := range t.NumField() {
 		group := t.Field(i)
-		if prefix := group.Tag.Get("envPrefix"); prefix != "" {
-			if f, ok := group.Type.FieldByName(field); ok {
-				return prefix + f.Tag.Get("env")
-			}
+		if group.Type.Kind() != reflect.Struct {
+			continue
+		}
+		if f, ok := group.Type.FieldByName(field); ok && f.Tag.Get("env") != "" {
+			return group.Tag.Get("envPrefix") + f.Tag.Get("env")
 		}
 	}
 	return field
@@ -209,6 +212,7 @@ func (c *config) apply(cl *commandLine) {
 			*f.target = *f.given
 		}
 	}
+	c.GenAI.apply(&cl.GenAI)
 	c.WithEnvoy = c.WithEnvoy || cl.WithEnvoy
 	for _, key := range cl.AdminKey {
 		c.AdminKeyFlags = append(c.AdminKeyFlags, gateway.NewSecret(key))

@@ -62,6 +62,10 @@ func (s *system) startControlPlane(ctx context.Context) error {
 // makePlane makes the control plane. lockCounting is nil when this process holds
 // that lock itself.
 func (s *system) makePlane(lockCounting func(context.Context) (func(), error)) (err error) {
+	genAI, err := s.genAIListener()
+	if err != nil {
+		return err
+	}
 	s.plane, err = controlplane.New(controlplane.Options{
 		Store:         s.db,
 		Keyring:       s.keyring,
@@ -79,6 +83,7 @@ func (s *system) makePlane(lockCounting func(context.Context) (func(), error)) (
 			MaxBodyBytes: maxBody,
 			IdleTimeout:  s.config.ProxyTimeout,
 			CAFile:       systemCertificates(),
+			GenAI:        genAI,
 		},
 	})
 	if err != nil {
@@ -150,6 +155,7 @@ func (s *system) startProcessor(ctx context.Context) error {
 		Registerer: s.registry,
 		Tracer:     s.tracer,
 		Usage:      s.config.usage(),
+		GenAI:      s.genAI(),
 		Strict:     s.config.Privacy == "strict",
 		Timeout:    s.config.ProxyTimeout,
 		MaxBody:    maxBody,

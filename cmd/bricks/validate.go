@@ -20,9 +20,9 @@ import (
 const minExposedKey = 32
 
 // Validate returns all faults of c at once. It fills in what follows from other
-// values: PostgreSQL's defaults.
+// values: PostgreSQL's defaults, and what the GenAI entry spells otherwise.
 func (c *config) Validate() error {
-	var faults []error
+	faults := []error{c.validateGenAI()} // first: it fills in what others read
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 
 	if c.DataDir == "" {

@@ -23,6 +23,9 @@ func (c *config) validateRole(command string) error {
 		if address, err := listenAddress(c.ProxyAddress); c.WithEnvoy && err == nil && address.Port() == 0 {
 			fault("--proxy-address: port 0 cannot be: the control plane says where Envoy listens; give both the same address")
 		}
+		if address, err := c.GenAI.address(); c.WithEnvoy && c.GenAI.enabled() && err == nil && address.Port() == 0 {
+			fault("--genai-address: port 0 cannot be: the control plane says where Envoy listens; give both the same address")
+		}
 	default:
 		return nil
 	}

@@ -31,6 +31,7 @@ type Options struct {
 // Gateway is a bricks process with its Envoy.
 type Gateway struct {
 	Admin, Proxy, Metrics string // host:port of the ready line
+	GenAI                 string // the same, if there is that entry
 	Control, Processor    string // the same, of roles alone
 	DataDir               string
 
@@ -113,7 +114,7 @@ func (g *Gateway) Restart() {
 	select {
 	case line := <-ready:
 		g.Admin, g.Proxy, g.Metrics = line["admin"], line["proxy"], line["metrics"]
-		g.Control, g.Processor = line["control"], line["processor"]
+		g.GenAI, g.Control, g.Processor = line["genai"], line["control"], line["processor"]
 	case <-g.done:
 		g.t.Fatalf("bricks ended before it was ready: %v", g.exit)
 	case <-deadline.C:

@@ -25,6 +25,7 @@ type Server struct {
 	TLS          *tls.Config   // nil: plain
 	ReadTimeout  time.Duration // 1 s if 0; calls on the request path have less
 	WriteTimeout time.Duration // 500 ms if 0
+	PoolSize     int           // connections to a node; 10 a core if 0
 }
 
 // ParseURL reads redis://user:password@host:port/database; rediss:// is the same
@@ -54,7 +55,7 @@ func (s Server) Client() goredis.UniversalClient {
 	}
 	o := &goredis.UniversalOptions{
 		Addrs: s.Addresses, IsClusterMode: s.Cluster, Username: s.Username, Password: s.Password.Reveal(), DB: s.Database, TLSConfig: s.TLS,
-		ReadTimeout: read, WriteTimeout: write, DialTimeout: time.Second, PoolTimeout: time.Second,
+		PoolSize: s.PoolSize, ReadTimeout: read, WriteTimeout: write, DialTimeout: time.Second, PoolTimeout: time.Second,
 		ContextTimeoutEnabled: true,
 		MaxRetries:            1, MinRetryBackoff: -1, MaxRetryBackoff: -1, DialerRetries: 1,
 		MaxRedirects:          2,
