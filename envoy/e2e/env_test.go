@@ -48,11 +48,22 @@ type env struct {
 
 func newEnv(t *testing.T, o testenv.Options) *env {
 	t.Helper()
-	fake, err := fakeprovider.Start(fakeprovider.Options{})
+	return newEnvOn(t, startFake(t, fakeprovider.Options{}), o)
+}
+
+func startFake(t *testing.T, o fakeprovider.Options) *fakeprovider.Provider {
+	t.Helper()
+	fake, err := fakeprovider.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = fake.Close() })
+	return fake
+}
+
+// newEnvOn is newEnv with a provider that runs already.
+func newEnvOn(t *testing.T, fake *fakeprovider.Provider, o testenv.Options) *env {
+	t.Helper()
 	o.AllowUpstream = append(o.AllowUpstream, fake.Address())
 	// What is charged later is asked for in tests of that only: others count the
 	// requests that the fake sees.
@@ -175,11 +186,16 @@ func (e *env) post(t *testing.T, path, body string, headers ...string) answer {
 
 // try is send for a gateway that may be down.
 func (e *env) try(ctx context.Context, method, path, body string, headers ...string) (answer, error) {
+	return e.tryAt(ctx, e.Proxy, method, path, body, headers...)
+}
+
+// tryAt is try at another listener than the proxy's.
+func (e *env) tryAt(ctx context.Context, address, method, path, body string, headers ...string) (answer, error) {
 	var reader io.Reader
 	if body != "" {
 		reader = strings.NewReader(body)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+e.Proxy+path, reader)
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, reader)
 	if err != nil {
 		return answer{}, err
 	}
