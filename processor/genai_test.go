@@ -134,3 +134,22 @@ func TestPromptTokensByEndpoint(t *testing.T) {
 		})
 	}
 }
+
+// TestGenAIRefusesKeysOfTheGateway: by their form, or because they are known.
+func TestGenAIRefusesKeysOfTheGateway(t *testing.T) {
+	ask := genAI(t, newWorld(), &processor.GenAI{UserHeader: "user"})
+	for _, credential := range [][]string{
+		{"authorization", "Bearer bk-that-nobody-knows"},
+		{"authorization", "bk-that-nobody-knows"},
+		{"authorization", "Bearer " + bricksKey},
+		{"authorization", "Bearer  " + bricksKey},
+		{"authorization", "Token " + bricksKey},
+		{"authorization", "Bearer sk-of-the-client", "x-api-key", bricksKey},
+		{"api-key", "bk-that-nobody-knows"},
+	} {
+		headers := append([]string{":method", "POST", ":path", "/v1/chat/completions", "content-type", "application/json"}, credential...)
+		if status, body := refusal(t, ask(requestHeaders(false, headers...))); status != 401 {
+			t.Errorf("%q: got %d %s, want 401", credential, status, body)
+		}
+	}
+}
