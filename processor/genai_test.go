@@ -135,6 +135,20 @@ func TestPromptTokensByEndpoint(t *testing.T) {
 	}
 }
 
+// TestAFileIsNoPrompt: of a form its text counts, not the audio in it.
+func TestAFileIsNoPrompt(t *testing.T) {
+	for prompt, want := range map[string]bool{"": true, strings.Repeat("word ", 400): false} {
+		ask := genAI(t, newWorld(), &processor.GenAI{UserHeader: "user", Tokens: memory.NewTokenWindow(300, time.Hour, nil)})
+		form := "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n" +
+			"--b\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\n" + prompt + "\r\n" +
+			"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n" + strings.Repeat("RIFF", 5000) + "\r\n--b--\r\n"
+		answers := ask(foreignHeaders("/audio/transcriptions", "content-type", "multipart/form-data; boundary=b"), requestBody(form))
+		if passed := answers[len(answers)-1].GetImmediateResponse() == nil; passed != want {
+			t.Errorf("a prompt of %d bytes: %v", len(prompt), answers[len(answers)-1])
+		}
+	}
+}
+
 // TestGenAIRefusesKeysOfTheGateway: by their form, or because they are known.
 func TestGenAIRefusesKeysOfTheGateway(t *testing.T) {
 	ask := genAI(t, newWorld(), &processor.GenAI{UserHeader: "user"})
