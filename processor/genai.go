@@ -30,6 +30,10 @@ type GenAI struct {
 	Tokens limit.TokenWindow
 }
 
+// providerGenAI stands for the entry's upstream in metrics: who that is, its
+// operator knows.
+const providerGenAI = "genai"
+
 // genAICall is what a request of the GenAI entry has that others have not.
 type genAICall struct {
 	counted int64 // prompt tokens that were taken from the user's window
@@ -44,6 +48,7 @@ func (x *exchange) admitGenAI(h *extprocv3.HttpHeaders) *refusal {
 	match, found := provider.FindOpenAI(x.in.method, x.in.path)
 	x.match = match
 	x.newEvent()
+	x.event.Provider = providerGenAI
 	user, r := entry.user(h.Headers)
 	if r != nil {
 		return r

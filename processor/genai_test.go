@@ -135,6 +135,30 @@ func TestPromptTokensByEndpoint(t *testing.T) {
 	}
 }
 
+// TestTheUserHeader names one user, or nobody.
+func TestTheUserHeader(t *testing.T) {
+	ask := genAI(t, newWorld(), &processor.GenAI{UserHeader: "x-end-user"})
+	for _, test := range []struct {
+		headers []string
+		status  int // 0: it passes
+	}{
+		{nil, 0},
+		{[]string{"x-end-user", "Ännchen von Tharau"}, 0},
+		{[]string{"x-end-user", ""}, 0},
+		{[]string{"x-end-user", strings.Repeat("a", 256)}, 0},
+		{[]string{"x-end-user", strings.Repeat("a", 257)}, 400},
+		{[]string{"x-end-user", "a\tb"}, 400},
+		{[]string{"x-end-user", "\xff"}, 400},
+		{[]string{"x-end-user", "a", "x-end-user", "a"}, 400},
+		{[]string{"x-end-user", "", "x-end-user", ""}, 400},
+	} {
+		answers := ask(foreignHeaders("/v1/chat/completions", test.headers...))
+		if got := int(answers[0].GetImmediateResponse().GetStatus().GetCode()); got != test.status {
+			t.Errorf("%q: got %d, want %d", test.headers, got, test.status)
+		}
+	}
+}
+
 // TestAFileIsNoPrompt: of a form its text counts, not the audio in it.
 func TestAFileIsNoPrompt(t *testing.T) {
 	for prompt, want := range map[string]bool{"": true, strings.Repeat("word ", 400): false} {

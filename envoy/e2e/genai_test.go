@@ -226,6 +226,9 @@ func genAIMetrics(t *testing.T, e *env) {
 		}
 	}
 	for _, s := range all {
+		if s.Name == "bricks_requests_total" && (s.Labels["provider"] != "genai" && s.Labels["provider"] != "openai" || s.Value != "1.0") {
+			t.Errorf("%v = %s, want one of each listener", s.Labels, s.Value)
+		}
 		if s.Name == "tokens_by_user_by_model_total" && (s.Labels["user"] != "metrics" || s.Labels["model"] != "gpt-4o-mini") {
 			t.Errorf("labels = %v", s.Labels)
 		}

@@ -17,8 +17,9 @@ const CustomPathPrefix = "/api/custom/providers/"
 // fetches those when a request first needs them.
 const CustomClusterPrefix = "custom/"
 
-// reserved are names of providers that the gateway serves or will.
-var reserved = []string{"openai", "azure", "anthropic", "vllm", "deepinfra", "bedrock", "gemini", "vertex", "custom"}
+// reserved are names of providers that the gateway serves or will, and those that
+// metrics give to others: of custom providers, and of the GenAI entry's upstream.
+var reserved = []string{"openai", "azure", "anthropic", "vllm", "deepinfra", "bedrock", "gemini", "vertex", "custom", "genai"}
 
 // Reserved reports whether name, in any case, is kept for a provider of the
 // gateway's own.
