@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -57,9 +58,8 @@ type attempt struct {
 	span     *telemetry.Span // nil: nobody traces, or the attempt is not made yet
 }
 
-func hasRole(ctx context.Context, role string) bool {
-	m, _ := metadata.FromIncomingContext(ctx)
-	return slices.Contains(m.Get(roleMetadata), role)
+func roleOf(ctx context.Context) string {
+	return strings.Join(metadata.ValueFromIncomingContext(ctx, roleMetadata), ",")
 }
 
 // processAttempt serves one attempt. Like Process it returns nil only when Envoy

@@ -46,6 +46,19 @@ func TestAProcessorWithoutTheGenAIEntryRefusesIt(t *testing.T) {
 	}
 }
 
+// TestAnUnknownRoleIsAnError: its requests fail, whatever they bring.
+func TestAnUnknownRoleIsAnError(t *testing.T) {
+	s := processor.New(processor.Options{Config: newWorld(), Logger: slog.New(slog.DiscardHandler)})
+	t.Cleanup(s.Close)
+	for _, pairs := range [][]string{{"x-bricks-role", "other"}, {"x-bricks-role", "genai", "x-bricks-role", "attempt"}} {
+		ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs(pairs...))
+		e := &envoy{messages: []*extprocv3.ProcessingRequest{chatHeaders()}, end: io.EOF}
+		if err := s.Process(&attemptEnvoy{envoy: e, ctx: ctx}); err == nil || len(e.answers) > 0 {
+			t.Errorf("%q: %v, answers = %v", pairs, err, e.answers)
+		}
+	}
+}
+
 // TestGenAIGetsNothingOfTheGateway: no credential of a setting, no cluster, and no
 // event, whatever became of the request.
 func TestGenAIGetsNothingOfTheGateway(t *testing.T) {

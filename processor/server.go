@@ -142,12 +142,15 @@ func (s *Server) Close() { s.refusals.flush() }
 // Process serves one request. It returns nil only when Envoy ended the stream:
 // a clean end of ours would let the request go on unprocessed.
 func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) (err error) {
-	if hasRole(stream.Context(), roleAttempt) {
-		return s.processAttempt(stream)
-	}
 	x := &exchange{s: s, ctx: stream.Context(), start: time.Now(), send: stream.Send}
-	if hasRole(stream.Context(), roleGenAI) {
+	switch role := roleOf(stream.Context()); role {
+	case "":
+	case roleAttempt:
+		return s.processAttempt(stream)
+	case roleGenAI:
 		x.genAI = &genAICall{}
+	default:
+		return status.Errorf(codes.InvalidArgument, "unknown role %q", role)
 	}
 	defer func() {
 		if p := recover(); p != nil {
