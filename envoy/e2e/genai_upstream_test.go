@@ -80,13 +80,18 @@ func TestGenAIOverTLS(t *testing.T) {
 }
 
 // TestGenAIWithoutItsUpstream: nobody listens there. The client is told in
-// OpenAI's shape, and the gateway's own listener does not mind.
+// OpenAI's shape, and the gateway's own listener does not mind; by an Envoy that
+// others run.
 func TestGenAIWithoutItsUpstream(t *testing.T) {
 	host, port, err := net.SplitHostPort(testenv.FreeAddress(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := newEnv(t, testenv.Options{Args: []string{"--openai-domain", host, "--openai-port", port, "--genai-address", "127.0.0.1:0"}})
+	e := newEnv(t, testenv.Options{Serve: true, Args: []string{"--openai-domain", host, "--openai-port", port, "--genai-address", testenv.FreeAddress(t)}})
+	testenv.Eventually(t, waitForEvents, "the entry listens", func() bool {
+		_, err := e.tryAt(t.Context(), e.GenAI, "GET", "/healthz", "")
+		return err == nil
+	})
 	a := e.through(t, "POST", "/v1/chat/completions", helloChat)
 	if got := decodeError(t, a); (a.status != http.StatusServiceUnavailable && a.status != http.StatusBadGateway) || got.Error.Type != "api_error" {
 		t.Errorf("got %v", a)
