@@ -16,7 +16,6 @@ import (
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/limit"
 	"github.com/bricks-gateway/bricks/internal/provider"
-	"github.com/bricks-gateway/bricks/internal/telemetry"
 	"github.com/bricks-gateway/bricks/internal/token"
 )
 
@@ -26,6 +25,7 @@ import (
 // settings, no money and no event.
 type GenAI struct {
 	UserHeader string // lower case
+	Authority  string // of the upstream
 	// Tokens bounds each user's prompt tokens; nil: nothing does.
 	Tokens limit.TokenWindow
 }
@@ -159,6 +159,7 @@ func (x *exchange) genAIHeaders() *extprocv3.HeaderMutation {
 	if x.match.Method != x.in.method {
 		mutation.SetHeaders = append(mutation.SetHeaders, set(":method", x.match.Method))
 	}
+	carryTrace(mutation, x.called)
 	for _, name := range removed {
 		if !slices.Contains(kept, name) {
 			mutation.RemoveHeaders = append(mutation.RemoveHeaders, name)
@@ -188,5 +189,5 @@ func (x *exchange) settleGenAI() {
 			x.s.o.Logger.Warn("prompt tokens not counted", slog.String("event_id", e.ID), slog.Int64("tokens", more), slog.Any("error", err))
 		}
 	}
-	x.s.metrics.observe(e, telemetry.TraceID(x.in.traceparent))
+	x.s.metrics.observe(e, x.traceID())
 }

@@ -76,7 +76,7 @@ func (x *exchange) describeCall() *telemetry.ProviderCall {
 	c := &telemetry.ProviderCall{
 		Operation: e.Operation, Provider: e.Provider, RequestModel: e.RequestModel, ResponseModel: e.ResponseModel,
 		Usage: e.Usage, FinishReasons: a.finish, Streamed: a.sse,
-		Authority: x.setting.Authority, SettingID: e.SettingID, Status: a.status, Incomplete: e.Incomplete,
+		Authority: x.authority(), SettingID: e.SettingID, Status: a.status, Incomplete: e.Incomplete,
 	}
 	if a.sse {
 		c.FirstChunk = a.firstEvent
@@ -88,6 +88,14 @@ func (x *exchange) describeCall() *telemetry.ProviderCall {
 		c.Problem = upstreamError
 	}
 	return c
+}
+
+// authority is whom the call went to.
+func (x *exchange) authority() string {
+	if x.genAI != nil {
+		return x.s.o.GenAI.Authority
+	}
+	return x.setting.Authority
 }
 
 // upstreamError is the code of what a provider did wrong behind a status that
@@ -104,6 +112,8 @@ func (x *exchange) broken() bool {
 // client made up is in no span: it may have put a secret there.
 func (x *exchange) template() string {
 	switch {
+	case x.genAI != nil && x.match.Endpoint != nil:
+		return x.match.Endpoint.Path
 	case x.route != nil, x.custom != nil:
 		return x.in.path // as an administrator has spelled it
 	case x.match.Provider != nil && x.match.Endpoint != nil:

@@ -239,7 +239,8 @@ func (s *system) genAI() *processor.GenAI {
 	if !s.config.GenAI.enabled() {
 		return nil
 	}
-	return &processor.GenAI{UserHeader: s.config.GenAI.UserHeader, Tokens: s.tokens}
+	upstream, _ := s.config.GenAI.upstream() // checked at the start
+	return &processor.GenAI{UserHeader: s.config.GenAI.UserHeader, Authority: upstream.Authority(), Tokens: s.tokens}
 }
 
 // warnGenAI says that the upstream is reached in plain text.

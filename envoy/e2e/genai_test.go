@@ -50,9 +50,13 @@ func (e *env) through(t *testing.T, method, path, body string, headers ...string
 }
 
 func TestGenAI(t *testing.T) {
-	e := newGenAI(t, testenv.Options{})
+	r := startReceiver(t, "grpc")
+	e := newGenAI(t, testenv.Options{Env: []string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT=" + r.url, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_BSP_SCHEDULE_DELAY=50",
+	}})
 	t.Run("metrics", func(t *testing.T) { genAIMetrics(t, e) })
 	t.Run("base URLs", func(t *testing.T) { genAIBaseURLs(t, e) })
+	t.Run("trace", func(t *testing.T) { genAITrace(t, e, r) })
 	t.Run("stream", func(t *testing.T) { genAIStream(t, e) })
 	t.Run("what reaches the provider", func(t *testing.T) { genAIHeaders(t, e) })
 	t.Run("the provider's refusals pass", func(t *testing.T) { genAIRefusals(t, e) })
@@ -83,6 +87,25 @@ func genAIBaseURLs(t *testing.T, e *env) {
 	}
 	if a, err := e.tryAt(t.Context(), e.GenAI, "GET", "/healthz", ""); err != nil || a.status != http.StatusOK {
 		t.Errorf("healthz: got %v, %v", a, err)
+	}
+}
+
+// genAITrace: the call's span is below the request's, and the provider is told of it.
+func genAITrace(t *testing.T, e *env, r *receiver) {
+	e.fake.Reset()
+	trace, parent, traceparent := newTrace()
+	if a := e.through(t, "POST", "/chat/completions", helloChat, "User", "trace", "Traceparent", traceparent); a.status != http.StatusOK {
+		t.Fatal(a)
+	}
+	all := r.tree(t, trace, parent, 2)
+	request, call := all[0], all[1]
+	if got, want := e.forwarded(t).Header.Get("Traceparent"), "00-"+trace+"-"+call.ID+"-01"; got != want {
+		t.Errorf("the provider got %s, want %s", got, want)
+	}
+	host, _, _ := strings.Cut(e.fake.Address(), ":")
+	if request.Name != "POST /v1/chat/completions" || request.Attributes["user.id"] != "trace" || call.Name != "chat gpt-4o-mini" ||
+		call.Attributes["server.address"] != host || call.Attributes["gen_ai.usage.input_tokens"] != int64(10) {
+		t.Errorf("spans %s %v and %s %v", request.Name, request.Attributes, call.Name, call.Attributes)
 	}
 }
 
