@@ -83,8 +83,7 @@ func (s *Store) administer(ctx context.Context, doing string, f func(ctx context
 	if err != nil {
 		return 0, err
 	}
-	s.watchers.wake()
-	s.logEntry(ctx, &entry)
+	s.committed(ctx, &entry)
 	return revision, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -60,32 +61,10 @@ func (s *Store) RerateEvents(ctx context.Context, r Rerate) (page []Rerated, cor
 	if !r.Apply {
 		err = s.view(ctx, "price events again", work)
 	} else {
-		author, errAuthor := s.author(ctx)
-		if errAuthor != nil {
-			return nil, nil, EventCursor{}, fmt.Errorf("correct events: %w", errAuthor)
-		}
-		var entry audit.Entry
-		err = s.update(audit.By(ctx, author), "correct events", func(ctx context.Context, tx *sql.Tx) error {
-			q := querier{tx, s.dialect}
-			// Whoever else corrects waits here, and then sees these corrections.
-			if _, err := q.exec(ctx, "UPDATE revision SET value = value WHERE id = 1"); err != nil {
-				return err
-			}
-			if err := work(ctx, q); err != nil {
-				return err
-			}
-			if err := s.insertEvents(ctx, tx, corrections); err != nil || len(corrections) == 0 {
-				return err
-			}
-			var err error
-			if entry, err = correctionsMade(ctx, corrections).entry(author); err != nil {
-				return err
-			}
-			return s.record(ctx, q, &entry)
+		err = s.book(ctx, "correct events", func(ctx context.Context, q querier) ([]*gateway.Event, error) {
+			err := work(ctx, q)
+			return corrections, err
 		})
-		if err == nil && entry.Number > 0 {
-			s.logEntry(ctx, &entry)
-		}
 	}
 	if err != nil {
 		return nil, nil, EventCursor{}, err
@@ -95,6 +74,50 @@ func (s *Store) RerateEvents(ctx context.Context, r Rerate) (page []Rerated, cor
 		next = EventCursor{last.CreatedAt, last.ID}
 	}
 	return page, corrections, next, nil
+}
+
+// book writes the corrections that make returns, and says so in the audit log.
+func (s *Store) book(ctx context.Context, doing string, make func(context.Context, querier) ([]*gateway.Event, error)) error {
+	author, err := s.author(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	var entry audit.Entry
+	err = s.update(audit.By(ctx, author), doing, func(ctx context.Context, tx *sql.Tx) error {
+		q := querier{tx, s.dialect}
+		// Whoever else corrects waits here, and then sees these corrections.
+		if _, err := q.exec(ctx, "UPDATE revision SET value = value WHERE id = 1"); err != nil {
+			return err
+		}
+		corrections, err := make(ctx, q)
+		if err != nil || len(corrections) == 0 {
+			return err
+		}
+		if err := s.insertEvents(ctx, tx, corrections); err != nil {
+			return err
+		}
+		if entry, err = correctionsMade(ctx, corrections).entry(author); err != nil {
+			return err
+		}
+		return s.record(ctx, q, &entry)
+	})
+	if err == nil && entry.Number > 0 {
+		s.committed(ctx, &entry)
+	}
+	return err
+}
+
+// BookBalance writes what was spent before the gateway counted: corrections of
+// no event, so that they are money in every sum, and no requests. The context
+// names the author.
+func (s *Store) BookBalance(ctx context.Context, events []*gateway.Event) error {
+	made := slices.Clone(events)
+	for i, e := range made {
+		one := *e
+		one.Operation, one.PriceStatus = OperationCorrection, gateway.Priced
+		made[i] = &one
+	}
+	return s.book(ctx, "book balance", func(context.Context, querier) ([]*gateway.Event, error) { return made, nil })
 }
 
 func (s *Store) rerate(ctx context.Context, q querier, r Rerate) (page []Rerated, corrections []*gateway.Event, err error) {

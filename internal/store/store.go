@@ -58,6 +58,8 @@ type Store struct {
 
 	watchers watchers
 	backend  backend
+
+	together *together // nil: each write is a transaction of its own
 }
 
 // backend is what has no SQL in common.
@@ -139,6 +141,9 @@ func (q querier) queryRow(ctx context.Context, query string, args ...any) *sql.R
 func (s *Store) view(ctx context.Context, doing string, f func(context.Context, querier) error) error {
 	ctx, cancel := within(ctx, s.readTimeout)
 	defer cancel()
+	if s.together != nil {
+		return s.explain(doing, f(ctx, querier{s.together.tx, s.dialect}))
+	}
 	return s.explain(doing, f(ctx, querier{s.read, s.dialect}))
 }
 
@@ -146,6 +151,9 @@ func (s *Store) view(ctx context.Context, doing string, f func(context.Context, 
 func (s *Store) snapshot(ctx context.Context, doing string, f func(context.Context, querier) error) error {
 	ctx, cancel := within(ctx, s.readTimeout)
 	defer cancel()
+	if s.together != nil { // one moment is not to be had there; what is written is
+		return s.explain(doing, f(ctx, querier{s.together.tx, s.dialect}))
+	}
 	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.dialect.snapshot})
 	if err != nil {
 		return s.explain(doing, err)
@@ -161,6 +169,9 @@ func (s *Store) snapshot(ctx context.Context, doing string, f func(context.Conte
 
 // update runs f in a transaction on the writing connection.
 func (s *Store) update(ctx context.Context, doing string, f func(context.Context, *sql.Tx) error) error {
+	if s.together != nil {
+		return s.explain(doing, s.together.update(ctx, f))
+	}
 	ctx, cancel := within(ctx, s.writeTimeout)
 	defer cancel()
 	tx, err := s.write.BeginTx(ctx, nil)

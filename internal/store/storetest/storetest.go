@@ -66,6 +66,7 @@ func Run(t *testing.T, newStore func(t testing.TB) *store.Store) {
 		{"updates of one key do not lose one another", concurrentUpdates},
 		{"a failed write leaves no revision and no change", failedWrite},
 		{"changes carry all digests before and after", changeDigests},
+		{"writes together are kept or undone together", writesTogether},
 		{"a watcher wakes on commit", watch},
 		{"an event is read as it was written", eventRoundTrip},
 		{"an event is written once", eventOnce},
