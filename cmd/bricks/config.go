@@ -78,6 +78,9 @@ type config struct {
 	PolicyScan  scanFlags         // of bricks policy scan
 	PolicyTest  policyTestFlags   // of bricks policy test
 
+	ImportFrom      gateway.Secret  `env:"IMPORT_FROM"` // may hold a password
+	ImportBricksLLM importBricksLLM // of bricks import bricksllm
+
 	Postgres postgresConfig `envPrefix:"POSTGRESQL_"`
 	Redis    redisConfig    `envPrefix:"REDIS_"`
 	Cache    cacheConfig    `envPrefix:"CACHE_"`

@@ -73,6 +73,8 @@ func run(ctx context.Context, args, environment []string, stdout, stderr io.Writ
 		return runAuditVerify(ctx, c, logger, stdout)
 	case "events rerate":
 		return runRerate(ctx, c, stdout, stderr)
+	case "import bricksllm", "import litellm":
+		return runImport(ctx, c, command, stdout, stderr)
 	case "policy test <id> <text>":
 		return runPolicyTest(ctx, c, slog.New(slog.NewJSONHandler(stderr, nil)), stdout)
 	case "settings test <id>":

@@ -60,6 +60,7 @@ type commandLine struct {
 	Settings settingsCommand `cmd:"" help:"Tools for provider settings."`
 	Events   eventsCommand   `cmd:"" help:"Tools for events."`
 	Policy   policyCommand   `cmd:"" help:"Tools for policies."`
+	Import   importCommand   `cmd:"" help:"Take over what another gateway has."`
 	Version  struct{}        `cmd:"" help:"Print the versions."`
 }
 
@@ -108,6 +109,7 @@ func parse(args []string, environment []string, stdout, stderr io.Writer) (comma
 	if errFlags == nil {
 		c.Rerate, c.SettingTest, c.PolicyTest = cl.Events.Rerate, cl.Settings.Test, cl.Policy.Test
 		c.AuditVerify = cl.Audit.Verify
+		c.applyImport(&cl.Import)
 	}
 	faults = append(faults, c.Validate())
 	if errFlags == nil {

@@ -54,7 +54,7 @@ var confined = []struct {
 	to      []string
 	reason  string
 }{
-	{"pgx|modernc.org/sqlite|pressly/goose", []string{"internal/store"}, "a database driver is the store's business"},
+	{"pgx|modernc.org/sqlite|pressly/goose", []string{"internal/store", "internal/imports/bricksllm"}, "a database driver is the store's business, and the importer's of another gateway's database"},
 	{"go-control-plane", []string{"processor", "controlplane", "envoy", "internal/bench"}, "Envoy's types stop at the edges"},
 	{"redis/go-redis", []string{"internal/limit/redis", "internal/cache/redis"}, "Redis is a limiter's and a cache's business"},
 	{"aws/(aws-sdk-go-v2|smithy-go)", []string{"internal/pii/comprehend"}, "the SDK of AWS is a detector's business"},

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/bricks-gateway/bricks/admin"
+	"github.com/bricks-gateway/bricks/controlplane"
+	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/imports"
+	"github.com/bricks-gateway/bricks/internal/imports/bricksllm"
+)
+
+// importCommand holds what other gateways are taken over from.
+type importCommand struct {
+	BricksLLM importBricksLLM `cmd:"" name:"bricksllm" help:"Take over provider settings, keys, users, policies and routes from BricksLLM's PostgreSQL database."`
+}
+
+// importFlags are those of every import.
+type importFlags struct {
+	DryRun          bool     `help:"Say what would be made, by the same checks, and make nothing."`
+	SkipUnsupported bool     `help:"Import the rest when objects are refused; without it everything is imported or nothing."`
+	Ignore          []string `placeholder:"FIELD" help:"A field that is refused because nothing here does the same, and that you can do without; may be repeated."`
+}
+
+// importBricksLLM are those of bricks import bricksllm.
+type importBricksLLM struct {
+	From *string `placeholder:"URL" help:"BricksLLM's database, such as postgres://user@host/bricksllm (IMPORT_FROM, where a password is better kept)."`
+	importFlags
+}
+
+// applyImport lays the flags over the variables.
+func (c *config) applyImport(flags *importCommand) {
+	c.ImportBricksLLM = flags.BricksLLM
+	if flags.BricksLLM.From != nil {
+		c.ImportFrom = gateway.NewSecret(*flags.BricksLLM.From)
+	}
+}
+
+// runImport reads a source, makes what is in it, and says what became of each
+// object. A refused object is an error.
+func runImport(ctx context.Context, c config, command string, stdout, stderr io.Writer) error {
+	logger := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	source, flags, read := c.importSource(command)
+	objects, err := read(ctx)
+	if err != nil {
+		return err
+	}
+	c, release, err := c.openForImport(flags.DryRun)
+	if err != nil {
+		return err
+	}
+	defer release()
+	db, keyring, err := openStore(ctx, c, logger)
+	if err != nil {
+		return err
+	}
+	checkURL, err := controlplane.NewURLCheck(c.AllowUpstream, nil, logger)
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	results, kept, err := imports.Run(ctx, imports.Options{
+		Source: source, Store: db, Keyring: keyring,
+		DryRun: flags.DryRun, SkipUnsupported: flags.SkipUnsupported, Ignore: flags.Ignore,
+		API: func(s *imports.Adopting) (http.Handler, error) {
+			return admin.New(admin.Options{Store: s, Keyring: keyring, Logger: logger, Loopback: true, CheckURL: checkURL})
+		},
+	}, objects)
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	return printImport(stdout, results, kept, flags)
+}
+
+// importSource is what the command reads.
+func (c *config) importSource(command string) (source string, flags importFlags, read func(context.Context) ([]*imports.Object, error)) {
+	return bricksllm.Source, c.ImportBricksLLM.importFlags, func(ctx context.Context) ([]*imports.Object, error) {
+		if c.ImportFrom.Empty() {
+			return nil, errors.New("say where BricksLLM's database is: --from or IMPORT_FROM")
+		}
+		return bricksllm.Read(ctx, c.ImportFrom, time.Now())
+	}
+}
+
+// openForImport makes sure that no gateway runs on an embedded store. A dry run
+// before the first start leaves no data directory behind.
+func (c config) openForImport(dryRun bool) (config, func(), error) {
+	if c.Postgres.enabled() {
+		return c, func() {}, nil // a gateway may run on it, and learns of the changes
+	}
+	_, err := os.Stat(filepath.Join(c.DataDir, "bricks.db"))
+	if dryRun && errors.Is(err, fs.ErrNotExist) {
+		dir, err := os.MkdirTemp("", "bricks-import-")
+		if err != nil {
+			return c, nil, fmt.Errorf("import: %w", err)
+		}
+		c.DataDir = dir
+		return c, func() { _ = os.RemoveAll(dir) }, nil
+	}
+	release, err := lockDataDir(c.DataDir)
+	if err != nil {
+		return c, nil, fmt.Errorf("%w; stop the gateway for the import", err)
+	}
+	return c, release, nil
+}
+
+func printImport(stdout io.Writer, results []imports.Result, kept bool, flags importFlags) error {
+	counts := map[imports.Outcome]int{}
+	table := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "WHAT\tKIND\tNAME\tID")
+	for _, r := range results {
+		counts[r.Outcome]++
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.Outcome, r.Kind, printable(r.Name), r.ID)
+		for _, text := range append(r.Why, r.Notes...) {
+			fmt.Fprintf(table, "\t\t\t  %s\n", printable(text))
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	fmt.Fprintf(stdout, "%d new, %d there already, %d refused.\n", counts[imports.Made], counts[imports.Present], counts[imports.Refused])
+	switch refused := counts[imports.Refused]; {
+	case refused > 0 && !flags.SkipUnsupported:
+		return fmt.Errorf("%d objects are refused, and nothing is imported: change them at the source, name fields to leave out by --ignore, or leave the objects out by --skip-unsupported", refused)
+	case !kept:
+		fmt.Fprintln(stdout, "Nothing is changed: this was a dry run.")
+	}
+	return nil
+}
