@@ -13,16 +13,20 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/caarlos0/env/v11"
+
 	"github.com/bricks-gateway/bricks/admin"
 	"github.com/bricks-gateway/bricks/controlplane"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/imports"
 	"github.com/bricks-gateway/bricks/internal/imports/bricksllm"
+	"github.com/bricks-gateway/bricks/internal/imports/litellm"
 )
 
 // importCommand holds what other gateways are taken over from.
 type importCommand struct {
 	BricksLLM importBricksLLM `cmd:"" name:"bricksllm" help:"Take over provider settings, keys, users, policies and routes from BricksLLM's PostgreSQL database."`
+	LiteLLM   importLiteLLM   `cmd:"" name:"litellm" help:"Take over provider settings and keys from a LiteLLM proxy's configuration file and list of keys."`
 }
 
 // importFlags are those of every import.
@@ -38,9 +42,17 @@ type importBricksLLM struct {
 	importFlags
 }
 
+// importLiteLLM are those of bricks import litellm.
+type importLiteLLM struct {
+	Config string `required:"" placeholder:"FILE" help:"LiteLLM's configuration file; variables that it names are read from the environment."`
+	Keys   string `placeholder:"FILE" help:"What GET /key/list?return_full_object=true answered, or /key/info; pages as one JSON list."`
+	importFlags
+}
+
 // applyImport lays the flags over the variables.
-func (c *config) applyImport(flags *importCommand) {
-	c.ImportBricksLLM = flags.BricksLLM
+func (c *config) applyImport(flags *importCommand, environment []string) {
+	c.ImportVariables = env.ToMap(environment)
+	c.ImportBricksLLM, c.ImportLiteLLM = flags.BricksLLM, flags.LiteLLM
 	if flags.BricksLLM.From != nil {
 		c.ImportFrom = gateway.NewSecret(*flags.BricksLLM.From)
 	}
@@ -50,8 +62,9 @@ func (c *config) applyImport(flags *importCommand) {
 // object. A refused object is an error.
 func runImport(ctx context.Context, c config, command string, stdout, stderr io.Writer) error {
 	logger := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	source, flags, read := c.importSource(command)
-	objects, err := read(ctx)
+	from := c.importFrom(command)
+	flags := from.flags
+	objects, notes, err := from.read(ctx)
 	if err != nil {
 		return err
 	}
@@ -69,7 +82,7 @@ func runImport(ctx context.Context, c config, command string, stdout, stderr io.
 		return errors.Join(err, db.Close())
 	}
 	results, kept, err := imports.Run(ctx, imports.Options{
-		Source: source, Store: db, Keyring: keyring,
+		Source: from.source, Store: db, Keyring: keyring,
 		DryRun: flags.DryRun, SkipUnsupported: flags.SkipUnsupported, Ignore: flags.Ignore,
 		API: func(s *imports.Adopting) (http.Handler, error) {
 			return admin.New(admin.Options{Store: s, Keyring: keyring, Logger: logger, Loopback: true, CheckURL: checkURL})
@@ -78,17 +91,44 @@ func runImport(ctx context.Context, c config, command string, stdout, stderr io.
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	return printImport(stdout, results, kept, flags)
+	return printImport(stdout, results, notes, kept, flags)
 }
 
-// importSource is what the command reads.
-func (c *config) importSource(command string) (source string, flags importFlags, read func(context.Context) ([]*imports.Object, error)) {
-	return bricksllm.Source, c.ImportBricksLLM.importFlags, func(ctx context.Context) ([]*imports.Object, error) {
-		if c.ImportFrom.Empty() {
-			return nil, errors.New("say where BricksLLM's database is: --from or IMPORT_FROM")
-		}
-		return bricksllm.Read(ctx, c.ImportFrom, time.Now())
+// importFrom is what an import reads.
+type importFrom struct {
+	source string
+	flags  importFlags
+	// read returns the objects, and notes that are about none of them.
+	read func(context.Context) ([]*imports.Object, []string, error)
+}
+
+func (c *config) importFrom(command string) importFrom {
+	if command == "import litellm" {
+		return importFrom{litellm.Source, c.ImportLiteLLM.importFlags, c.readLiteLLM}
 	}
+	return importFrom{bricksllm.Source, c.ImportBricksLLM.importFlags, c.readBricksLLM}
+}
+
+func (c *config) readBricksLLM(ctx context.Context) ([]*imports.Object, []string, error) {
+	if c.ImportFrom.Empty() {
+		return nil, nil, errors.New("say where BricksLLM's database is: --from or IMPORT_FROM")
+	}
+	objects, err := bricksllm.Read(ctx, c.ImportFrom, time.Now())
+	return objects, nil, err
+}
+
+func (c *config) readLiteLLM(context.Context) ([]*imports.Object, []string, error) {
+	config, err := os.ReadFile(c.ImportLiteLLM.Config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--config: %w", err)
+	}
+	var keys []byte
+	if c.ImportLiteLLM.Keys != "" {
+		if keys, err = os.ReadFile(c.ImportLiteLLM.Keys); err != nil {
+			return nil, nil, fmt.Errorf("--keys: %w", err)
+		}
+	}
+	return litellm.Read(config, keys, func(name string) string { return c.ImportVariables[name] }, time.Now())
 }
 
 // openForImport makes sure that no gateway runs on an embedded store. A dry run
@@ -113,7 +153,7 @@ func (c config) openForImport(dryRun bool) (config, func(), error) {
 	return c, release, nil
 }
 
-func printImport(stdout io.Writer, results []imports.Result, kept bool, flags importFlags) error {
+func printImport(stdout io.Writer, results []imports.Result, notes []string, kept bool, flags importFlags) error {
 	counts := map[imports.Outcome]int{}
 	table := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "WHAT\tKIND\tNAME\tID")
@@ -121,11 +161,14 @@ func printImport(stdout io.Writer, results []imports.Result, kept bool, flags im
 		counts[r.Outcome]++
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.Outcome, r.Kind, printable(r.Name), r.ID)
 		for _, text := range append(r.Why, r.Notes...) {
-			fmt.Fprintf(table, "\t\t\t  %s\n", printable(text))
+			fmt.Fprintf(table, "\t\t- %s\n", printable(text))
 		}
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
+	}
+	for _, text := range notes {
+		fmt.Fprintf(stdout, "note: %s\n", printable(text))
 	}
 	fmt.Fprintf(stdout, "%d new, %d there already, %d refused.\n", counts[imports.Made], counts[imports.Present], counts[imports.Refused])
 	switch refused := counts[imports.Refused]; {

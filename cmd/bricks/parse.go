@@ -109,7 +109,7 @@ func parse(args []string, environment []string, stdout, stderr io.Writer) (comma
 	if errFlags == nil {
 		c.Rerate, c.SettingTest, c.PolicyTest = cl.Events.Rerate, cl.Settings.Test, cl.Policy.Test
 		c.AuditVerify = cl.Audit.Verify
-		c.applyImport(&cl.Import)
+		c.applyImport(&cl.Import, environment)
 	}
 	faults = append(faults, c.Validate())
 	if errFlags == nil {
