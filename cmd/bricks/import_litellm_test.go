@@ -1,27 +1,37 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bricks-gateway/bricks/internal/fakeprovider"
+	"github.com/bricks-gateway/bricks/internal/store/storetest"
 )
+
+// liteLLM is a configuration file whose provider is the fake.
+func liteLLM(t *testing.T, fake *fakeprovider.Provider) (path string) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/litellm.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(text), "FAKE", fake.URL())), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
 
 // TestALiteLLMIsTakenOver imports a configuration file and a list of keys, and
 // uses what came of them through Envoy.
 func TestALiteLLMIsTakenOver(t *testing.T) {
 	binary, fake, dir := testEnvoy(t), startFake(t), t.TempDir()
-	text, err := os.ReadFile("testdata/litellm.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(config, []byte(strings.ReplaceAll(string(text), "FAKE", fake.URL())), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	do := importing{t, []string{"litellm", "--data-dir", dir, "--allow-upstream", fake.Address(), "--config", config, "--keys", "testdata/litellm-keys.json"},
+	do := importing{t, []string{"litellm", "--data-dir", dir, "--allow-upstream", fake.Address(), "--config", liteLLM(t, fake), "--keys", "testdata/litellm-keys.json"},
 		[]string{"PROVIDER_KEY=" + fakeprovider.OpenAIKey}}
 	if out, err := do.run(); err == nil || !strings.Contains(out, "7 new, 0 there already, 9 refused.") {
 		t.Errorf("an import with refused objects: %v\n%s", err, out)
@@ -75,6 +85,40 @@ func TestALiteLLMIsTakenOver(t *testing.T) {
 	} {
 		if !strings.Contains(keys, want) {
 			t.Errorf("the key is %s, want %s", keys, want)
+		}
+	}
+}
+
+// TestAnImportIsNoticedByTheGatewayThatRuns imports into the PostgreSQL of a
+// gateway that has just refused the key.
+func TestAnImportIsNoticedByTheGatewayThatRuns(t *testing.T) {
+	binary, fake, db := testEnvoy(t), startFake(t), storetest.PostgresDatabase(t)
+	environment := []string{
+		"POSTGRESQL_HOSTS=" + db.Hosts[0], fmt.Sprintf("POSTGRESQL_PORT=%d", db.Port), "POSTGRESQL_USERNAME=" + db.User,
+		"POSTGRESQL_PASSWORD=" + db.Password.Reveal(), "POSTGRESQL_DB_NAME=" + db.Database, "PROVIDER_KEY=" + fakeprovider.OpenAIKey,
+		"BRICKS_PEPPER=" + strings.Repeat("01", 32), "BRICKS_ENCRYPTION_KEY=" + strings.Repeat("02", 32),
+	}
+	g := startGatewayIn(t, environment, "up", t.TempDir(), "--envoy-path", binary, "--allow-upstream", fake.Address())
+	ask := func() int {
+		status, _ := chat(t, "http://"+g.address["proxy"]+chatPath, "sk-anna", "gpt-4o-mini", "hello")
+		return status
+	}
+	if got := ask(); got != 401 {
+		t.Fatalf("before the import: %d", got)
+	}
+	do := importing{t, []string{"litellm", "--data-dir", t.TempDir(), "--allow-upstream", fake.Address(), "--config", liteLLM(t, fake), "--keys", "testdata/litellm-keys.json"}, environment}
+	if out, err := do.run("--skip-unsupported"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for ask() != 200 {
+		select {
+		case <-ctx.Done():
+			t.Fatal("the gateway does not know the key after 5 s")
+		case <-ticker.C:
 		}
 	}
 }
