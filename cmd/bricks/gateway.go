@@ -32,11 +32,12 @@ const (
 )
 
 // system is all that one process runs. Its start… methods are called once
-// each, in the order of runGateway; each notes how its part is stopped.
+// each, in the order of parts; each notes how its part is stopped.
 type system struct {
 	config    config
 	role      string // the command of one role alone; empty: all of them
 	withEnvoy bool
+	demo      *demo // nil: this is none
 	logger    *slog.Logger
 	workers   *workers
 	stops     []func()
@@ -87,7 +88,12 @@ func newSystem(c config, role string, withEnvoy bool, logger *slog.Logger) *syst
 // processor, collector, config stream, control plane, events, store.
 func runGateway(ctx context.Context, c config, withEnvoy bool, logger *slog.Logger, stdout, stderr io.Writer) error {
 	s := newSystem(c, "", withEnvoy, logger)
-	return s.run(ctx, stdout, stderr,
+	return s.run(ctx, stdout, stderr, s.parts()...)
+}
+
+// parts are the starts of a whole gateway, in order.
+func (s *system) parts() []func(context.Context) error {
+	return []func(context.Context) error{
 		s.locateEnvoy, // first: the likeliest fault on a new machine
 		s.openDirectories,
 		s.bindAddresses,
@@ -104,7 +110,7 @@ func runGateway(ctx context.Context, c config, withEnvoy bool, logger *slog.Logg
 		s.startProcessor,
 		s.startAdmin,
 		s.startEnvoy,
-	)
+	}
 }
 
 // run starts the parts in order, waits for ctx, and stops them in the opposite

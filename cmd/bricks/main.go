@@ -54,6 +54,9 @@ func run(ctx context.Context, args, environment []string, stdout, stderr io.Writ
 	logger := slog.New(telemetry.LogHandler{Handler: slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: level})})
 	switch command {
 	case "up":
+		if c.Up.Demo {
+			return runDemo(ctx, c, logger, stdout, stderr)
+		}
 		return runGateway(ctx, c, true, logger, stdout, stderr)
 	case "serve":
 		return runGateway(ctx, c, false, logger, stdout, stderr)

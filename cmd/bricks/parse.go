@@ -46,7 +46,7 @@ type commandLine struct {
 
 	GenAI genAIFlags `embed:""`
 
-	Up           struct{} `cmd:"" help:"Run everything, with Envoy as a child."`
+	Up           upFlags  `cmd:"" help:"Run everything, with Envoy as a child."`
 	Serve        struct{} `cmd:"" help:"Run everything but Envoy; writes the bootstrap for one that you run."`
 	Controlplane struct{} `cmd:"" help:"Run the control plane alone; needs PostgreSQL."`
 	Processor    struct{} `cmd:"" help:"Run a processor alone, with --envoy next to its Envoy; needs a control plane."`
@@ -109,6 +109,7 @@ func parse(args []string, environment []string, stdout, stderr io.Writer) (comma
 	if errFlags == nil {
 		c.Rerate, c.SettingTest, c.PolicyTest = cl.Events.Rerate, cl.Settings.Test, cl.Policy.Test
 		c.AuditVerify = cl.Audit.Verify
+		c.Up = cl.Up
 		c.applyImport(&cl.Import, environment)
 	}
 	faults = append(faults, c.Validate())
