@@ -82,8 +82,8 @@ type config struct {
 	ImportFrom      gateway.Secret  `env:"IMPORT_FROM"` // may hold a password
 	ImportBricksLLM importBricksLLM // of bricks import bricksllm
 	ImportLiteLLM   importLiteLLM   // of bricks import litellm
-	// ImportVariables are all variables: LiteLLM's configuration names some.
-	ImportVariables map[string]string
+	// Variables are all there are, for the LiteLLM configuration that names some.
+	Variables map[string]string
 
 	Postgres postgresConfig `envPrefix:"POSTGRESQL_"`
 	Redis    redisConfig    `envPrefix:"REDIS_"`

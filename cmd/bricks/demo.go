@@ -148,16 +148,37 @@ func (d *demo) call(ctx context.Context, to sample) error {
 			return fmt.Errorf("a sample call is answered with status %d", status)
 		}
 	}
-	for range 20 {
-		status, err := d.chat(ctx, to.Proxy, to.Spent.Key, "gpt-4o", "Write much", http.Header{"X-Fake-Words": {"300"}})
-		if err != nil || status == http.StatusTooManyRequests {
+	return d.spend(ctx, to.Proxy, to.Spent)
+}
+
+// spend calls until the key has no money for a short question.
+func (d *demo) spend(ctx context.Context, proxy string, key demoKey) error {
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for idle := false; ; {
+		status, err := d.chat(ctx, proxy, key.Key, "gpt-4o", "Hi", http.Header{"X-Fake-Words": {"300"}})
+		switch {
+		case err != nil:
 			return err
-		}
-		if status != http.StatusOK {
+		case status == http.StatusTooManyRequests && idle:
+			return nil
+		case status != http.StatusOK && status != http.StatusTooManyRequests:
 			return fmt.Errorf("a sample call is answered with status %d", status)
 		}
+		// A call before may have been refused for what one before it still held.
+		var standing struct{ RunningRequests int }
+		if err := d.api.call(ctx, http.MethodGet, "/api/reporting/keys/"+key.KeyID, nil, &standing); err != nil {
+			return err
+		}
+		if idle = standing.RunningRequests == 0; idle {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
 	}
-	return errors.New("a cent is not used up by 20 calls")
 }
 
 func (d *demo) chat(ctx context.Context, proxy, key, model, text string, header http.Header) (status int, err error) {

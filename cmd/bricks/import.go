@@ -13,8 +13,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/caarlos0/env/v11"
-
 	"github.com/bricks-gateway/bricks/admin"
 	"github.com/bricks-gateway/bricks/controlplane"
 	"github.com/bricks-gateway/bricks/internal/gateway"
@@ -38,20 +36,19 @@ type importFlags struct {
 
 // importBricksLLM are those of bricks import bricksllm.
 type importBricksLLM struct {
-	From *string `placeholder:"URL" help:"BricksLLM's database, such as postgres://user@host/bricksllm (IMPORT_FROM, where a password is better kept)."`
-	importFlags
+	From  *string     `placeholder:"URL" help:"BricksLLM's database, such as postgres://user@host/bricksllm (IMPORT_FROM, where a password is better kept)."`
+	Flags importFlags `embed:""`
 }
 
 // importLiteLLM are those of bricks import litellm.
 type importLiteLLM struct {
-	Config string `required:"" placeholder:"FILE" help:"LiteLLM's configuration file; variables that it names are read from the environment."`
-	Keys   string `placeholder:"FILE" help:"What GET /key/list?return_full_object=true answered, or /key/info; pages as one JSON list."`
-	importFlags
+	Config string      `required:"" placeholder:"FILE" help:"LiteLLM's configuration file; variables that it names are read from the environment."`
+	Keys   string      `placeholder:"FILE" help:"What GET /key/list?return_full_object=true answered, or /key/info; pages as one JSON list."`
+	Flags  importFlags `embed:""`
 }
 
 // applyImport lays the flags over the variables.
-func (c *config) applyImport(flags *importCommand, environment []string) {
-	c.ImportVariables = env.ToMap(environment)
+func (c *config) applyImport(flags *importCommand) {
 	c.ImportBricksLLM, c.ImportLiteLLM = flags.BricksLLM, flags.LiteLLM
 	if flags.BricksLLM.From != nil {
 		c.ImportFrom = gateway.NewSecret(*flags.BricksLLM.From)
@@ -104,9 +101,9 @@ type importFrom struct {
 
 func (c *config) importFrom(command string) importFrom {
 	if command == "import litellm" {
-		return importFrom{litellm.Source, c.ImportLiteLLM.importFlags, c.readLiteLLM}
+		return importFrom{litellm.Source, c.ImportLiteLLM.Flags, c.readLiteLLM}
 	}
-	return importFrom{bricksllm.Source, c.ImportBricksLLM.importFlags, c.readBricksLLM}
+	return importFrom{bricksllm.Source, c.ImportBricksLLM.Flags, c.readBricksLLM}
 }
 
 func (c *config) readBricksLLM(ctx context.Context) ([]*imports.Object, []string, error) {
@@ -128,7 +125,7 @@ func (c *config) readLiteLLM(context.Context) ([]*imports.Object, []string, erro
 			return nil, nil, fmt.Errorf("--keys: %w", err)
 		}
 	}
-	return litellm.Read(config, keys, func(name string) string { return c.ImportVariables[name] }, time.Now())
+	return litellm.Read(config, keys, func(name string) string { return c.Variables[name] }, time.Now())
 }
 
 // openForImport makes sure that no gateway runs on an embedded store. A dry run

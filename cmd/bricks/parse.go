@@ -110,7 +110,10 @@ func parse(args []string, environment []string, stdout, stderr io.Writer) (comma
 		c.Rerate, c.SettingTest, c.PolicyTest = cl.Events.Rerate, cl.Settings.Test, cl.Policy.Test
 		c.AuditVerify = cl.Audit.Verify
 		c.Up = cl.Up
-		c.applyImport(&cl.Import, environment)
+		c.applyImport(&cl.Import)
+		if parsed.Command() == "import litellm" {
+			c.Variables = env.ToMap(environment)
+		}
 	}
 	faults = append(faults, c.Validate())
 	if errFlags == nil {
