@@ -10,6 +10,7 @@ import (
 	neturl "net/url"
 
 	"github.com/bricks-gateway/bricks/internal/audit"
+	"github.com/bricks-gateway/bricks/internal/progress"
 )
 
 // auditCommand holds the tools for the audit log.
@@ -64,7 +65,9 @@ func askForVerdict(ctx context.Context, c config) (v auditVerdict, err error) {
 	if c.AuditVerify.Anchor != "" {
 		path += "?anchor=" + neturl.QueryEscape(c.AuditVerify.Anchor)
 	}
-	return v, client.call(ctx, http.MethodGet, path, nil, &v)
+	return v, progress.Do(ctx, "verify the audit log", func(ctx context.Context) error {
+		return client.call(ctx, http.MethodGet, path, nil, &v)
+	})
 }
 
 // verifyStore opens the store, which brings its schema up to date.
@@ -84,7 +87,11 @@ func verifyStore(ctx context.Context, c config, logger *slog.Logger) (v auditVer
 	if err != nil {
 		return v, err
 	}
-	last, err := s.VerifyAudit(ctx, anchor)
+	var last audit.Anchor
+	err = progress.Do(ctx, "verify the audit log", func(ctx context.Context) (err error) {
+		last, err = s.VerifyAudit(ctx, anchor)
+		return err
+	})
 	v.Entries = last.Number
 	if last.Number > 0 {
 		v.Anchor = last.String()

@@ -19,6 +19,7 @@ import (
 	"github.com/bricks-gateway/bricks/internal/imports"
 	"github.com/bricks-gateway/bricks/internal/imports/bricksllm"
 	"github.com/bricks-gateway/bricks/internal/imports/litellm"
+	"github.com/bricks-gateway/bricks/internal/progress"
 )
 
 // importCommand holds what other gateways are taken over from.
@@ -61,7 +62,12 @@ func runImport(ctx context.Context, c config, command string, stdout, stderr io.
 	logger := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	from := c.importFrom(command)
 	flags := from.flags
-	objects, notes, err := from.read(ctx)
+	var objects []*imports.Object
+	var notes []string
+	err := progress.Do(ctx, "read from "+from.source, func(ctx context.Context) (err error) {
+		objects, notes, err = from.read(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -78,13 +84,19 @@ func runImport(ctx context.Context, c config, command string, stdout, stderr io.
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
-	results, kept, err := imports.Run(ctx, imports.Options{
+	options := imports.Options{
 		Source: from.source, Store: db, Keyring: keyring,
 		DryRun: flags.DryRun, SkipUnsupported: flags.SkipUnsupported, Ignore: flags.Ignore,
 		API: func(s *imports.Adopting) (http.Handler, error) {
 			return admin.New(admin.Options{Store: s, Keyring: keyring, Logger: logger, Loopback: true, CheckURL: checkURL})
 		},
-	}, objects)
+	}
+	var results []imports.Result
+	var kept bool
+	err = progress.Do(ctx, "import", func(ctx context.Context) (err error) {
+		results, kept, err = imports.Run(ctx, options, objects)
+		return err
+	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/bricks-gateway/bricks/internal/progress"
 )
 
 // runLedgerVerify asks the running gateway to compare its counters with its
@@ -23,7 +25,10 @@ func runLedgerVerify(ctx context.Context, c config, stdout io.Writer) error {
 			CountedInUSD, LedgerInUSD json.Number
 		}
 	}
-	if err := client.call(ctx, http.MethodGet, "/api/reporting/ledger", nil, &answer); err != nil {
+	err = progress.Do(ctx, "verify the ledger", func(ctx context.Context) error {
+		return client.call(ctx, http.MethodGet, "/api/reporting/ledger", nil, &answer)
+	})
+	if err != nil {
 		return err
 	}
 	for _, d := range answer.Differences {

@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"github.com/bricks-gateway/bricks/envoy"
+	"github.com/bricks-gateway/bricks/internal/progress"
 	"github.com/bricks-gateway/bricks/internal/telemetry"
 )
 
@@ -40,6 +41,7 @@ func main() {
 // run is the program without its process: it returns when ctx ends and all is
 // drained, or on the first fault. Tests call it with port 0 everywhere.
 func run(ctx context.Context, args, environment []string, stdout, stderr io.Writer) error {
+	ctx = progress.To(ctx, stderr)
 	command, c, err := parse(args, environment, stdout, stderr)
 	if errors.Is(err, errHelp) {
 		return nil

@@ -11,6 +11,8 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+
+	"github.com/bricks-gateway/bricks/internal/progress"
 )
 
 // eventsCommand holds the tools for events.
@@ -53,7 +55,10 @@ func runRerate(ctx context.Context, c config, stdout, stderr io.Writer) error {
 		Unacknowledged []string
 	}
 	body := map[string]any{"from": from, "to": to, "apply": c.Rerate.Apply}
-	if err := client.call(ctx, http.MethodPost, "/api/pricing/rerate", body, &answer); err != nil {
+	err = progress.Do(ctx, "price events again", func(ctx context.Context) error {
+		return client.call(ctx, http.MethodPost, "/api/pricing/rerate", body, &answer)
+	})
+	if err != nil {
 		return err
 	}
 	table := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)

@@ -10,6 +10,7 @@ import (
 	"github.com/bricks-gateway/bricks/admin"
 	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/progress"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/internal/store"
 )
@@ -30,21 +31,30 @@ func openStore(ctx context.Context, c config, logger *slog.Logger) (*store.Store
 		return nil, nil, fmt.Errorf("load secrets: %w", err)
 	}
 	options := store.Options{Keyring: keyring, Logger: logger}
-	if !c.Postgres.enabled() {
-		s, err := store.OpenSQLite(ctx, filepath.Join(c.DataDir, "bricks.db"), options)
-		return s, keyring, err
-	}
-	s, err := store.OpenPostgres(ctx, store.PostgresConfig{
-		Hosts:        c.Postgres.Hosts,
-		Port:         c.Postgres.Port,
-		User:         c.Postgres.Username,
-		Password:     c.Postgres.Password,
-		Database:     c.Postgres.Database,
-		SSLMode:      c.Postgres.SSLMode,
-		ReadTimeout:  c.Postgres.ReadTimeout,
-		WriteTimeout: c.Postgres.WriteTimeout,
-	}, options)
+	var s *store.Store
+	err = progress.Do(ctx, "open the store", func(ctx context.Context) (err error) { // which may take a new schema
+		if c.Postgres.enabled() {
+			s, err = store.OpenPostgres(ctx, c.Postgres.store(), options)
+		} else {
+			s, err = store.OpenSQLite(ctx, filepath.Join(c.DataDir, "bricks.db"), options)
+		}
+		return err
+	})
 	return s, keyring, err
+}
+
+// store is what the store takes of the configuration.
+func (p *postgresConfig) store() store.PostgresConfig {
+	return store.PostgresConfig{
+		Hosts:        p.Hosts,
+		Port:         p.Port,
+		User:         p.Username,
+		Password:     p.Password,
+		Database:     p.Database,
+		SSLMode:      p.SSLMode,
+		ReadTimeout:  p.ReadTimeout,
+		WriteTimeout: p.WriteTimeout,
+	}
 }
 
 // awaitStore opens the store, and waits for a database that cannot be reached

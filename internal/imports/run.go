@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bricks-gateway/bricks/internal/progress"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/internal/store"
 )
@@ -31,9 +32,7 @@ type Options struct {
 	SkipUnsupported bool
 	// Ignore are fields whose loss is accepted.
 	Ignore []string
-	// Progress is told how many objects are done; nil: nobody asks.
-	Progress func(done, total int)
-	Now      func() time.Time // nil: time.Now
+	Now    func() time.Time // nil: time.Now
 }
 
 // Outcome is what became of an object.
@@ -78,9 +77,7 @@ func Run(ctx context.Context, o Options, objects []*Object) (results []Result, k
 			}
 			results = append(results, result)
 			refused = refused || result.Outcome == Refused
-			if o.Progress != nil {
-				o.Progress(i+1, len(objects))
-			}
+			progress.Report(ctx, int64(i+1), int64(len(objects)))
 		}
 		if o.DryRun || refused && !o.SkipUnsupported {
 			return errUndo

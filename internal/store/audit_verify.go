@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/bricks-gateway/bricks/internal/audit"
+	"github.com/bricks-gateway/bricks/internal/progress"
 )
 
 // verifiedPage is how many entries are in memory while the log is verified.
@@ -77,6 +78,7 @@ func walkAudit(ctx context.Context, q querier, v *audit.Verification, end int64)
 				return v.Last(), err
 			}
 		}
+		progress.Report(ctx, v.Last().Number, end)
 		if len(page) < verifiedPage {
 			return v.Last(), nil
 		}

@@ -4,10 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/bricks-gateway/bricks/internal/progress"
 )
 
 //go:embed migrations/*.sql
@@ -32,8 +35,30 @@ func (s *Store) migrate(ctx context.Context) error {
 	if current > newest {
 		return fmt.Errorf("the database has schema version %d, this program knows %d: it was opened by a newer program; run that one, or restore a backup", current, newest)
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return s.explain("migrate schema", err)
+	return s.explain("migrate schema", upOneByOne(ctx, provider))
+}
+
+// upOneByOne applies what is pending, and says how much of it is done.
+func upOneByOne(ctx context.Context, provider *goose.Provider) error {
+	all, err := provider.Status(ctx)
+	if err != nil {
+		return err
+	}
+	pending := int64(0)
+	for _, m := range all {
+		if m.State == goose.StatePending {
+			pending++
+		}
+	}
+	for done := int64(0); pending > 0; done++ {
+		progress.Report(ctx, done, pending)
+		_, err := provider.UpByOne(ctx)
+		if errors.Is(err, goose.ErrNoNextVersion) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
