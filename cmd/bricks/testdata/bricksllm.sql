@@ -41,7 +41,7 @@ INSERT INTO policies VALUES
   ('00000000-0000-4000-8000-0000000000f2', 2, 2, 'asks a model', NULL, 'null', 'null', '{"rules":[{"definition":"no insults","action":"block"}]}');
 INSERT INTO keys (name, created_at, updated_at, tags, revoked, key_id, key, revoked_reason, cost_limit_in_usd, cost_limit_in_usd_over_time, cost_limit_in_usd_unit,
   rate_limit_over_time, rate_limit_unit, ttl, setting_id, allowed_paths, setting_ids, policy_id, is_key_not_hashed) VALUES
-  ('hashed', 1, 1, '{team}', false, '00000000-0000-4000-8000-000000000001', encode(sha256('the secret of anna'), 'hex'), '', 1.5, 1, 'mo', 0, '', '', NULL,
+  ('hashed', 1, 1, '{team}', false, '00000000-0000-4000-8000-000000000001', encode(sha256('the secret of anna'), 'hex'), '', 1.5000000000000002, 1, 'mo', 0, '', '', NULL,
    '[{"path":"/api/providers/openai/v1/chat/completions","method":"POST"},{"path":"/api/routes/mini","method":"POST"}]',
    '{00000000-0000-4000-8000-0000000000a1,00000000-0000-4000-8000-0000000000a9}', '00000000-0000-4000-8000-0000000000f1', false),
   ('in clear', 2, 2, NULL, false, '00000000-0000-4000-8000-000000000002', 'the-clear-secret-of-bob', '', 0, 0, '', 100, 'h', '', '00000000-0000-4000-8000-0000000000a1', NULL, '{}', '', true),

@@ -44,10 +44,10 @@ func (d *database) bounds(r *imports.Record, o *imports.Object, b body) (unit ga
 		b["revoked"], b["revokedReason"] = true, reason
 	}
 	if cost != "" && cost != "0" {
-		b["costLimitInUsd"] = cost
+		b["costLimitInUsd"] = imports.Limit(cost)
 	}
 	if overTime != "" && overTime != "0" {
-		b["costLimitInUsdOverTime"], b["costLimitInUsdUnit"] = overTime, costUnit
+		b["costLimitInUsdOverTime"], b["costLimitInUsdUnit"] = imports.Limit(overTime), costUnit
 	}
 	if rate != 0 || rateUnit != "" {
 		b["rateLimitOverTime"], b["rateLimitUnit"] = rate, rateUnit

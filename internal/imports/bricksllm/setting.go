@@ -61,7 +61,7 @@ type costMap struct {
 func (c costMap) into(o *imports.Object) {
 	o.Prices = map[string]imports.Prices{}
 	price := func(model, field string, thousand json.Number) {
-		dollars, ok := new(big.Rat).SetString(thousand.String())
+		dollars, ok := imports.Decimal(thousand)
 		if !ok {
 			o.Lose("cost_map", "has a price for "+model+" that is no number")
 			return

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"math/big"
 	"slices"
 	"strings"
 	"time"
@@ -182,37 +180,26 @@ func money(r *imports.Record, o *imports.Object, b body) {
 	r.Take("max_budget", &budget)
 	r.Take("budget_duration", &duration)
 	r.Take("spend", &spend)
-	o.Spent.Total = nano(spend)
-	o.Spent.InWindow = o.Spent.Total
+	if spent, ok := imports.Cost(spend); ok {
+		o.Spent.Total, o.Spent.InWindow = spent, spent
+	} else if spend != "" {
+		o.Lose("spend", "is no amount of money")
+	}
 	switch unit, ok := units[duration]; {
 	case budget == "":
-	case nano(budget) <= 0:
+	case imports.Limit(budget) == "0.000000000":
 		o.Lose("max_budget", "is nothing: the key may do what costs nothing, which no limit here says")
 	case duration == "":
-		b["costLimitInUsd"] = budget
+		b["costLimitInUsd"] = imports.Limit(budget)
 	case !ok:
 		o.Lose("budget_duration", fmt.Sprintf("is %q; windows here are a minute, an hour, a day and a month", duration))
 	default:
-		b["costLimitInUsdOverTime"], b["costLimitInUsdUnit"] = budget, unit
+		b["costLimitInUsdOverTime"], b["costLimitInUsdUnit"] = imports.Limit(budget), unit
 		o.Spent.Unit = unit
 		if unit == gateway.Month {
 			o.Note("the budget begins anew on the first of a month, in UTC")
 		}
 	}
-}
-
-// nano rounds up to a nano-dollar: a budget is never less used than it was.
-func nano(dollars json.Number) gateway.NanoUSD {
-	r, ok := new(big.Rat).SetString(dollars.String())
-	if !ok {
-		return 0
-	}
-	r.Mul(r, new(big.Rat).SetInt64(int64(gateway.USD)))
-	n := new(big.Int).Add(r.Num(), new(big.Int).Sub(r.Denom(), big.NewInt(1)))
-	if n.Div(n, r.Denom()); !n.IsInt64() {
-		return math.MaxInt64
-	}
-	return gateway.NanoUSD(n.Int64())
 }
 
 func rates(r *imports.Record, o *imports.Object, b body) {
