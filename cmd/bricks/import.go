@@ -169,6 +169,9 @@ func printImport(stdout io.Writer, results []imports.Result, notes []string, kep
 	for _, r := range results {
 		counts[r.Outcome]++
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.Outcome, r.Kind, printable(r.Name), r.ID)
+		if flags.DryRun && r.Outcome == imports.Made {
+			fmt.Fprintf(table, "\t\t%s\n", printable(r.Describe()))
+		}
 		for _, text := range append(r.Why, r.Notes...) {
 			fmt.Fprintf(table, "\t\t- %s\n", printable(text))
 		}

@@ -77,6 +77,15 @@ func TestABricksLLMIsTakenOver(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "4 objects are refused") {
 		t.Errorf("a dry run with refused objects: %v\n%s", err, out)
 	}
+	for _, want := range []string{
+		`{"allowedModels":["gpt-4o-mini","own-model"],"prices":{"own-model":{"input_cost_per_token":0.0015,"output_cost_per_token":0.0045}},"provider":"openai","setting":{"apikey":"…","url":"` + fake.URL() + `"}}`,
+		`"costLimitInUsd":1.500000000,"costLimitInUsdOverTime":1.000000000,"costLimitInUsdUnit":"mo"`, `"spentInUsd":0.9,"spentInWindowInUsd":0.3`,
+		`"expiresAt":"1970-01-01T01:30:04Z"`, `"isKeyNotHashed":true,"key":"…"`, `{"config":{"rules":{"email":"allow_but_redact"}}`,
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("a dry run does not say %s:\n%s", want, out)
+		}
+	}
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("a dry run made the data directory")
 	}
