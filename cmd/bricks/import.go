@@ -17,6 +17,7 @@ import (
 	"github.com/bricks-gateway/bricks/controlplane"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/imports"
+	"github.com/bricks-gateway/bricks/internal/imports/adopt"
 	"github.com/bricks-gateway/bricks/internal/imports/bricksllm"
 	"github.com/bricks-gateway/bricks/internal/imports/litellm"
 	"github.com/bricks-gateway/bricks/internal/progress"
@@ -84,17 +85,17 @@ func runImport(ctx context.Context, c config, command string, stdout, stderr io.
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
-	options := imports.Options{
+	options := adopt.Options{
 		Source: from.source, Store: db, Keyring: keyring,
 		DryRun: flags.DryRun, SkipUnsupported: flags.SkipUnsupported, Ignore: flags.Ignore,
-		API: func(s *imports.Adopting) (http.Handler, error) {
+		API: func(s *adopt.Store) (http.Handler, error) {
 			return admin.New(admin.Options{Store: s, Keyring: keyring, Logger: logger, Loopback: true, CheckURL: checkURL})
 		},
 	}
-	var results []imports.Result
+	var results []adopt.Result
 	var kept bool
 	err = progress.Do(ctx, "import", func(ctx context.Context) (err error) {
-		results, kept, err = imports.Run(ctx, options, objects)
+		results, kept, err = adopt.Run(ctx, options, objects)
 		return err
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
@@ -162,14 +163,14 @@ func (c config) openForImport(dryRun bool) (config, func(), error) {
 	return c, release, nil
 }
 
-func printImport(stdout io.Writer, results []imports.Result, notes []string, kept bool, flags importFlags) error {
-	counts := map[imports.Outcome]int{}
+func printImport(stdout io.Writer, results []adopt.Result, notes []string, kept bool, flags importFlags) error {
+	counts := map[adopt.Outcome]int{}
 	table := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "WHAT\tKIND\tNAME\tID")
 	for _, r := range results {
 		counts[r.Outcome]++
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.Outcome, r.Kind, printable(r.Name), r.ID)
-		if flags.DryRun && r.Outcome == imports.Made {
+		if flags.DryRun && r.Outcome == adopt.Made {
 			fmt.Fprintf(table, "\t\t%s\n", printable(r.Describe()))
 		}
 		for _, text := range append(r.Why, r.Notes...) {
@@ -182,8 +183,8 @@ func printImport(stdout io.Writer, results []imports.Result, notes []string, kep
 	for _, text := range notes {
 		fmt.Fprintf(stdout, "note: %s\n", printable(text))
 	}
-	fmt.Fprintf(stdout, "%d new, %d there already, %d refused.\n", counts[imports.Made], counts[imports.Present], counts[imports.Refused])
-	switch refused := counts[imports.Refused]; {
+	fmt.Fprintf(stdout, "%d new, %d there already, %d refused.\n", counts[adopt.Made], counts[adopt.Present], counts[adopt.Refused])
+	switch refused := counts[adopt.Refused]; {
 	case refused > 0 && !flags.SkipUnsupported:
 		return fmt.Errorf("%d objects are refused, and nothing is imported: change them at the source, name fields to leave out by --ignore, or leave the objects out by --skip-unsupported", refused)
 	case !kept:

@@ -21,7 +21,7 @@ func (o *Object) Describe() string {
 	}
 	put := func(name string, v any) { members[name], _ = json.Marshal(v) } // texts and numbers always encode
 	for name, v := range members {
-		if Empty(v) || name == "name" {
+		if Empty(v) || string(v) == "0" || name == "name" {
 			delete(members, name)
 		}
 	}

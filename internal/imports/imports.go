@@ -1,10 +1,6 @@
 // Package imports takes keys, provider settings, users, policies and routes over
-// from another gateway. The packages below it read one kind of source each, and
-// say of every object what it is to become; this one makes them.
-//
-// Two ideas are needed to read it. Objects are made by the admin API's own
-// handler, so that nothing gets in that an administrator could not have made. And
-// all of them are made in one transaction: a dry run is the real one, undone.
+// from another gateway. It is the vocabulary: packages below it read one kind of
+// source each and say of every object what it is to become, and adopt makes them.
 //
 // What a source restricts and this gateway cannot is never dropped in silence: the
 // object is refused, unless the operator names the field and says that it may go.
@@ -32,16 +28,6 @@ const (
 	User           Kind = "user"
 	Route          Kind = "route"
 )
-
-// paths are where the admin API makes an object of each kind.
-var paths = map[Kind]string{
-	CustomProvider: "/api/custom/providers",
-	Setting:        "/api/provider-settings",
-	Policy:         "/api/policies",
-	Key:            "/api/key-management/keys",
-	User:           "/api/users",
-	Route:          "/api/routes",
-}
 
 // Object is one object of the source, and what it is to become.
 type Object struct {

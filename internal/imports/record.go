@@ -50,13 +50,14 @@ func (r *Record) Rest() []Lost {
 	lost := slices.Clone(r.wrong)
 	for _, name := range slices.Sorted(maps.Keys(r.fields)) {
 		if !Empty(r.fields[name]) {
-			lost = append(lost, Lost{name, "is not known to this import"})
+			lost = append(lost, Lost{name, "is not known to this import, and may be a restriction"})
 		}
 	}
 	return lost
 }
 
-// Empty reports whether a JSON value says nothing.
+// Empty reports whether a JSON value says nothing. A zero does: of a limit it is
+// the strictest.
 func Empty(raw json.RawMessage) bool {
 	var v any
 	if json.Unmarshal(raw, &v) != nil {
@@ -67,8 +68,6 @@ func Empty(raw json.RawMessage) bool {
 		return true
 	case bool:
 		return !v
-	case float64:
-		return v == 0
 	case string:
 		return v == ""
 	case []any:

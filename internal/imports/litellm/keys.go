@@ -110,7 +110,12 @@ func (c *catalogue) key(r *imports.Record, now time.Time) *imports.Object {
 	rates(r, o, b)
 	life(r, o, b, now)
 	metadata(r, o, b)
-	r.Drop("key_name", "api_key", "created_at", "created_by", "updated_at", "updated_by", "last_active", "last_refreshed_at", "budget_reset_at",
+	var rotates bool
+	if r.Take("auto_rotate", &rotates); rotates {
+		o.Note("is not rotated by itself here")
+	}
+	r.Drop("rotation_interval", "team_member_spend", "organization_spend", "org_spend", "end_user_spend", "login_method", "request_route",
+		"key_name", "api_key", "created_at", "created_by", "updated_at", "updated_by", "last_active", "last_refreshed_at", "budget_reset_at",
 		"team_alias", "team_spend", "user_spend", "user_email", "user_role", "model_spend", "soft_budget", "soft_budget_cooldown",
 		"rotation_count", "last_rotation_at", "key_rotation_at")
 	o.Lost = append(o.Lost, r.Rest()...)

@@ -63,6 +63,8 @@ func TestWhatAKeyMayDo(t *testing.T) {
 		{"a field of another type", `,"rpm_limit":"many"`, "", "rpm_limit"},
 		{"an unknown restriction", `,"only_on_sundays":true`, "", "only_on_sundays"},
 		{"an unknown field that says nothing", `,"only_on_sundays":false,"more":{},"others":[]`, `"name":"k"`, ""},
+		{"an unknown limit that lets nothing pass", `,"user_max_budget":0`, "", "user_max_budget"},
+		{"a key that is rotated", `,"auto_rotate":true,"rotation_interval":"30d","rotation_count":0`, `"name":"k"`, ""},
 		{"paths of its own", `,"allowed_routes":["/chat/completions"]`, "", "allowed_routes"},
 		{"limits by model", `,"metadata":{"model_rpm_limit":{"fast":1}}`, "", "metadata.model_rpm_limit"},
 	} {

@@ -1,4 +1,9 @@
-package imports
+// Package adopt makes the objects of an import.
+//
+// Two ideas are needed to read it. Objects are made by the admin API's own
+// handler, so that nothing gets in that an administrator could not have made. And
+// all of them are made in one transaction: a dry run is the real one, undone.
+package adopt
 
 import (
 	"bytes"
@@ -12,10 +17,21 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bricks-gateway/bricks/internal/imports"
 	"github.com/bricks-gateway/bricks/internal/progress"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/internal/store"
 )
+
+// paths are where the admin API makes an object of each kind.
+var paths = map[imports.Kind]string{
+	imports.CustomProvider: "/api/custom/providers",
+	imports.Setting:        "/api/provider-settings",
+	imports.Policy:         "/api/policies",
+	imports.Key:            "/api/key-management/keys",
+	imports.User:           "/api/users",
+	imports.Route:          "/api/routes",
+}
 
 // Options say how an import is run. Source, Store, Keyring and API are required.
 type Options struct {
@@ -24,7 +40,7 @@ type Options struct {
 	Keyring *secrets.Keyring
 	// API makes the admin API on a store that it alone uses. It must ask for no key
 	// when it is called by the name localhost.
-	API func(*Adopting) (http.Handler, error)
+	API func(*Store) (http.Handler, error)
 
 	DryRun bool
 	// SkipUnsupported imports the rest when objects are refused; without it
@@ -47,7 +63,7 @@ const (
 
 // Result is what became of one object, and what is to be said about it.
 type Result struct {
-	*Object
+	*imports.Object
 	Outcome Outcome
 	Notes   []string
 	Why     []string // of Refused
@@ -60,12 +76,12 @@ var errUndo = errors.New("undo")
 // of each. kept is false when nothing of it is in the store: because it was a dry
 // run, or because an object was refused. An error is none of the objects' fault,
 // and leaves nothing behind.
-func Run(ctx context.Context, o Options, objects []*Object) (results []Result, kept bool, err error) {
+func Run(ctx context.Context, o Options, objects []*imports.Object) (results []Result, kept bool, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	err = o.Store.Together(ctx, "import", func(ctx context.Context, tx *store.Store) error {
-		run := &run{Options: o, adopting: &Adopting{Store: tx, keyring: o.Keyring, source: o.Source, now: o.Now}}
+		run := &run{Options: o, adopting: &Store{Store: tx, keyring: o.Keyring, source: o.Source, now: o.Now}}
 		if run.api, err = o.API(run.adopting); err != nil {
 			return err
 		}
@@ -95,7 +111,7 @@ func Run(ctx context.Context, o Options, objects []*Object) (results []Result, k
 
 type run struct {
 	Options
-	adopting *Adopting
+	adopting *Store
 	api      http.Handler
 }
 
@@ -106,7 +122,7 @@ type refusal struct{ reasons []string }
 func (r *refusal) Error() string { return fmt.Sprint(r.reasons) }
 
 // one makes an object with all that belongs to it, or leaves nothing of it.
-func (r *run) one(ctx context.Context, tx *store.Store, o *Object) (Result, error) {
+func (r *run) one(ctx context.Context, tx *store.Store, o *imports.Object) (Result, error) {
 	result := Result{Object: o, Outcome: Made, Notes: o.Notes}
 	for _, l := range o.Lost {
 		if slices.Contains(r.Ignore, l.Field) {
@@ -134,9 +150,9 @@ func (r *run) one(ctx context.Context, tx *store.Store, o *Object) (Result, erro
 	return result, err
 }
 
-func (r *run) readPath(o *Object) string { return paths[o.Kind] + "/" + o.ID }
+func (r *run) readPath(o *imports.Object) string { return paths[o.Kind] + "/" + o.ID }
 
-func (r *run) make(ctx context.Context, o *Object) error {
+func (r *run) make(ctx context.Context, o *imports.Object) error {
 	r.adopting.object = o
 	if err := r.write(ctx, http.MethodPost, paths[o.Kind], o.Body); err != nil {
 		return err

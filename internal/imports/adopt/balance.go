@@ -1,9 +1,10 @@
-package imports
+package adopt
 
 import (
 	"time"
 
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/imports"
 	"github.com/bricks-gateway/bricks/internal/limit"
 )
 
@@ -16,16 +17,16 @@ type part struct {
 
 // parts splits the balance, so that the sums since ever and in the present window
 // are both right: what belongs to the window is booked now, the rest before it.
-func (s Spent) parts(now time.Time) (parts []part) {
+func parts(s imports.Spent, now time.Time) (all []part) {
 	start, _ := limit.Window(s.Unit, now)
 	if start.IsZero() {
 		start = now
 	}
 	if before := s.Total - s.InWindow; before > 0 {
-		parts = append(parts, part{"before", start.Add(-time.Microsecond), before})
+		all = append(all, part{"before", start.Add(-time.Microsecond), before})
 	}
 	if s.InWindow > 0 {
-		parts = append(parts, part{"window", now, s.InWindow})
+		all = append(all, part{"window", now, s.InWindow})
 	}
-	return parts
+	return all
 }

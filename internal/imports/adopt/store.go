@@ -1,4 +1,4 @@
-package imports
+package adopt
 
 import (
 	"context"
@@ -7,22 +7,23 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/gateway"
+	"github.com/bricks-gateway/bricks/internal/imports"
 	"github.com/bricks-gateway/bricks/internal/secrets"
 	"github.com/bricks-gateway/bricks/internal/store"
 )
 
-// Adopting is the store that the admin API sees during an import. It gives what
+// Store is the store that the admin API sees during an import. It gives what
 // is made the id that the source has for it, a key the hash of its secret, and
 // names the import as the author. Not safe for concurrent use.
-type Adopting struct {
+type Store struct {
 	*store.Store
 	keyring *secrets.Keyring
 	source  string
 	now     func() time.Time
-	object  *Object // that is being made
+	object  *imports.Object // that is being made
 }
 
-func (a *Adopting) by(ctx context.Context) context.Context {
+func (a *Store) by(ctx context.Context) context.Context {
 	author, ok := audit.AuthorOf(ctx)
 	if !ok {
 		return ctx // the store refuses it
@@ -32,24 +33,24 @@ func (a *Adopting) by(ctx context.Context) context.Context {
 }
 
 // CreateSetting keeps the setting under the object's id.
-func (a *Adopting) CreateSetting(ctx context.Context, s *gateway.ProviderSetting) error {
+func (a *Store) CreateSetting(ctx context.Context, s *gateway.ProviderSetting) error {
 	s.ID = a.object.ID
 	return a.Store.CreateSetting(a.by(ctx), s)
 }
 
 // PutPriceOverride keeps the override as it is.
-func (a *Adopting) PutPriceOverride(ctx context.Context, o *gateway.PriceOverride) error {
+func (a *Store) PutPriceOverride(ctx context.Context, o *gateway.PriceOverride) error {
 	return a.Store.PutPriceOverride(a.by(ctx), o)
 }
 
 // CreateCustomProvider keeps the custom provider under the object's id.
-func (a *Adopting) CreateCustomProvider(ctx context.Context, p *gateway.CustomProvider) error {
+func (a *Store) CreateCustomProvider(ctx context.Context, p *gateway.CustomProvider) error {
 	p.ID = a.object.ID
 	return a.Store.CreateCustomProvider(a.by(ctx), p)
 }
 
 // CreatePolicy keeps the policy under the object's id.
-func (a *Adopting) CreatePolicy(ctx context.Context, p *gateway.Policy) error {
+func (a *Store) CreatePolicy(ctx context.Context, p *gateway.Policy) error {
 	p.ID = a.object.ID
 	return a.Store.CreatePolicy(a.by(ctx), p)
 }
@@ -57,7 +58,7 @@ func (a *Adopting) CreatePolicy(ctx context.Context, p *gateway.Policy) error {
 // CreateKey keeps the key under the object's id and, when the source has no more
 // of its secret, by the hash. That is what a presented key is hashed to as well
 // (secrets.HashKey), so the key is found like any other.
-func (a *Adopting) CreateKey(ctx context.Context, k *gateway.Key, secret store.NewSecret) error {
+func (a *Store) CreateKey(ctx context.Context, k *gateway.Key, secret store.NewSecret) error {
 	k.ID = a.object.ID
 	if !a.object.ExpiresAt.IsZero() {
 		k.ExpiresAt = a.object.ExpiresAt
@@ -72,7 +73,7 @@ func (a *Adopting) CreateKey(ctx context.Context, k *gateway.Key, secret store.N
 }
 
 // CreateUser keeps the user under the object's id.
-func (a *Adopting) CreateUser(ctx context.Context, u *gateway.User) error {
+func (a *Store) CreateUser(ctx context.Context, u *gateway.User) error {
 	u.ID = a.object.ID
 	if !a.object.ExpiresAt.IsZero() {
 		u.ExpiresAt = a.object.ExpiresAt
@@ -84,17 +85,17 @@ func (a *Adopting) CreateUser(ctx context.Context, u *gateway.User) error {
 }
 
 // CreateRoute keeps the route under the object's id.
-func (a *Adopting) CreateRoute(ctx context.Context, r *gateway.Route) error {
+func (a *Store) CreateRoute(ctx context.Context, r *gateway.Route) error {
 	r.ID = a.object.ID
 	return a.Store.CreateRoute(a.by(ctx), r)
 }
 
 // balance books what was spent at the source, so that no limit begins anew.
-func (a *Adopting) balance(ctx context.Context, of gateway.Event) error {
+func (a *Store) balance(ctx context.Context, of gateway.Event) error {
 	var events []*gateway.Event
-	for _, part := range a.object.Spent.parts(a.now()) {
+	for _, part := range parts(a.object.Spent, a.now()) {
 		e := of
-		e.ID = NewID(a.source, "balance", fmt.Sprintf("%s %s", a.object.ID, part.name))
+		e.ID = imports.NewID(a.source, "balance", fmt.Sprintf("%s %s", a.object.ID, part.name))
 		e.CreatedAt, e.Cost = part.at, part.cost
 		e.Metadata = fmt.Sprintf(`{"imported_from":%q}`, a.source)
 		events = append(events, &e)
