@@ -46,15 +46,61 @@ func bricksLLM(t *testing.T, fake *fakeprovider.Provider) (address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := pgx.Connect(t.Context(), u.String())
+	change(t, u.String(), strings.ReplaceAll(string(text), "FAKE", fake.URL()))
+	return u.String()
+}
+
+func change(t *testing.T, address, statement string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.Background()) //nolint:errcheck // a test's
-	if _, err := conn.Exec(t.Context(), strings.ReplaceAll(string(text), "FAKE", fake.URL())); err != nil {
+	if _, err := conn.Exec(t.Context(), statement); err != nil {
 		t.Fatal(err)
 	}
-	return u.String()
+}
+
+// TestOtherReleasesOfBricksLLM: columns come and go. One that is not known may be a
+// restriction.
+func TestOtherReleasesOfBricksLLM(t *testing.T) {
+	fake := startFake(t)
+	address := bricksLLM(t, fake)
+	do := importing{t, []string{"bricksllm", "--dry-run", "--skip-unsupported", "--data-dir", filepath.Join(t.TempDir(), "data"), "--allow-upstream", fake.Address()},
+		[]string{"IMPORT_FROM=" + address}}
+	change(t, address, "DROP TABLE users; DROP TABLE custom_providers; ALTER TABLE events DROP user_id; ALTER TABLE provider_settings DROP cost_map")
+	if out, err := do.run(); err != nil || !strings.Contains(out, "8 new, 0 there already, 5 refused.") || !strings.Contains(out, `"spentInUsd":0.9`) {
+		t.Errorf("an older release: %v\n%s", err, out)
+	}
+	change(t, address, "ALTER TABLE keys ADD only_at_night boolean NOT NULL DEFAULT false; UPDATE keys SET only_at_night = true WHERE name = 'hashed'")
+	out, err := do.run()
+	if err != nil || !strings.Contains(out, "6 new, 0 there already, 7 refused.") || !strings.Contains(out, "only_at_night is not known") {
+		t.Errorf("a newer release: %v\n%s", err, out) // the key, and its route
+	}
+	if out, err := do.run("--ignore", "only_at_night"); err != nil || !strings.Contains(out, "8 new") || !strings.Contains(out, "only_at_night is left out, as you said") {
+		t.Errorf("a field that one can do without: %v\n%s", err, out)
+	}
+}
+
+func TestAnImportThatCannotRead(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		from string
+		want string
+	}{
+		{[]string{"bricksllm"}, "", "--from or IMPORT_FROM"},
+		{[]string{"bricksllm"}, "postgres://u:not-for-print@127.0.0.1:1/b", "connect to BricksLLM's database"},
+		{[]string{"bricksllm", "--from", "postgres://u:not-for-print@127.0.0.1:1:2/b"}, "", "is no PostgreSQL URL"},
+		{[]string{"litellm", "--config", "testdata/nothing.yaml"}, "", "--config"},
+		{[]string{"litellm", "--config", "testdata/litellm-keys.json", "--keys", "testdata/litellm.yaml"}, "", "no answer of /key/list"},
+		{[]string{"litellm", "--config", "testdata/bricksllm.sql"}, "", "no YAML of LiteLLM's form"},
+	} {
+		do := importing{t, append(c.args, "--data-dir", filepath.Join(t.TempDir(), "data")), []string{"IMPORT_FROM=" + c.from}}
+		if _, err := do.run(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v from %s: %v, want %s", c.args, c.from, err, c.want)
+		}
+	}
 }
 
 func startFake(t *testing.T) *fakeprovider.Provider {
