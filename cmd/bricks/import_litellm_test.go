@@ -56,6 +56,10 @@ func TestALiteLLMIsTakenOver(t *testing.T) {
 		t.Errorf("a second run changed the store, or: %v\n%s", err, out)
 	}
 
+	if out, err := do.run("--ignore", "models", "--ignore", "token", "--skip-unsupported", "--dry-run"); err != nil || !strings.Contains(out, "without them the key would have all") {
+		t.Errorf("a key without its models: %v\n%s", err, out)
+	}
+
 	g := startGateway(t, "up", dir, "--envoy-path", binary, "--allow-upstream", fake.Address())
 	for _, c := range []struct {
 		what, key, model string

@@ -56,10 +56,16 @@ type Object struct {
 type Lost struct {
 	Field string // as the source calls it
 	Why   string // and what to do
+	Final bool   // nobody can do without it
 }
 
 // Lose notes a loss.
-func (o *Object) Lose(field, why string) { o.Lost = append(o.Lost, Lost{field, why}) }
+func (o *Object) Lose(field, why string) { o.Lost = append(o.Lost, Lost{Field: field, Why: why}) }
+
+// Refuse notes a loss that nobody can do without.
+func (o *Object) Refuse(field, why string) {
+	o.Lost = append(o.Lost, Lost{Field: field, Why: why, Final: true})
+}
 
 // Note notes a difference.
 func (o *Object) Note(text string) { o.Notes = append(o.Notes, text) }

@@ -32,7 +32,7 @@ func (r *Record) Take(name string, into any) {
 		return
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		r.wrong = append(r.wrong, Lost{name, "is of a form that this import does not know"})
+		r.wrong = append(r.wrong, Lost{Field: name, Why: "is of a form that this import does not know", Final: true})
 	}
 }
 
@@ -50,7 +50,7 @@ func (r *Record) Rest() []Lost {
 	lost := slices.Clone(r.wrong)
 	for _, name := range slices.Sorted(maps.Keys(r.fields)) {
 		if !Empty(r.fields[name]) {
-			lost = append(lost, Lost{name, "is not known to this import, and may be a restriction"})
+			lost = append(lost, Lost{Field: name, Why: "is not known to this import, and may be a restriction"})
 		}
 	}
 	return lost

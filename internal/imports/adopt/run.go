@@ -125,7 +125,7 @@ func (r *refusal) Error() string { return fmt.Sprint(r.reasons) }
 func (r *run) one(ctx context.Context, tx *store.Store, o *imports.Object) (Result, error) {
 	result := Result{Object: o, Outcome: Made, Notes: o.Notes}
 	for _, l := range o.Lost {
-		if slices.Contains(r.Ignore, l.Field) {
+		if !l.Final && slices.Contains(r.Ignore, l.Field) {
 			result.Notes = append(result.Notes, fmt.Sprintf("%s is left out, as you said", l.Field))
 		} else {
 			result.Why = append(result.Why, fmt.Sprintf("%s %s", l.Field, l.Why))

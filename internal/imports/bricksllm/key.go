@@ -121,14 +121,14 @@ func (d *database) secret(o *imports.Object, b body, kept string, notHashed bool
 	hash := err == nil && len(raw) == len(secrets.Digest{})
 	switch {
 	case notHashed && hash:
-		o.Lose("key", "looks like a hash, and isKeyNotHashed says that it is none; rotate the key there, or make it anew here")
+		o.Refuse("key", "looks like a hash, and isKeyNotHashed says that it is none; rotate the key there, or make it anew here")
 	case notHashed:
 		b["key"], b["isKeyNotHashed"] = kept, true
 	case hash:
 		digest := secrets.Digest(raw)
 		o.Hash = &digest
 	default:
-		o.Lose("key", "is no SHA-256 in hexadecimal; make the key anew here")
+		o.Refuse("key", "is no SHA-256 in hexadecimal; make the key anew here")
 	}
 }
 

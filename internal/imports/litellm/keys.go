@@ -90,7 +90,7 @@ func (c *catalogue) key(r *imports.Record, now time.Time) *imports.Object {
 	raw, err := hex.DecodeString(token)
 	if err != nil || len(raw) != len(secrets.Digest{}) {
 		o.ID = imports.NewID(Source, imports.Key, "without a hash "+alias) // the id is no secret, the token may be one
-		o.Lose("token", "is no SHA-256 in hexadecimal; make the key anew here")
+		o.Refuse("token", "is no SHA-256 in hexadecimal; make the key anew here")
 	} else {
 		digest := secrets.Digest(raw)
 		o.Hash = &digest
@@ -128,8 +128,11 @@ func (c *catalogue) key(r *imports.Record, now time.Time) *imports.Object {
 func (c *catalogue) models(r *imports.Record, o *imports.Object, b body) {
 	var names []string
 	r.Take("models", &names)
+	if slices.Contains(names, "all-proxy-models") {
+		names = nil // which means the same
+	}
 	serving := c.deployments
-	if len(names) > 0 && !slices.Contains(names, "all-proxy-models") {
+	if len(names) > 0 {
 		serving = nil
 		for _, name := range names {
 			list, known := c.serving(name)
@@ -163,6 +166,9 @@ func (c *catalogue) models(r *imports.Record, o *imports.Object, b body) {
 	b["settingIds"] = settings
 	if len(names) > 0 {
 		b["allowedModels"] = models
+	}
+	if len(names) > 0 && len(models) == 0 {
+		o.Refuse("models", "has none that is imported; without them the key would have all")
 	}
 	for _, n := range used {
 		if n > 1 {

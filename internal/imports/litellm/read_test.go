@@ -83,6 +83,19 @@ func TestWhatAKeyMayDo(t *testing.T) {
 	}
 }
 
+// TestNoModelsAreNotAllModels: not even for who can do without the others.
+func TestNoModelsAreNotAllModels(t *testing.T) {
+	for fields, want := range map[string]bool{`"other"`: true, `"any"`: true, `"other","fast"`: false, `"all-proxy-models"`: false, `7`: true} {
+		final := false
+		for _, l := range key(t, `,"models":[`+fields+`]`).Lost {
+			final = final || l.Final
+		}
+		if final != want {
+			t.Errorf("a key for %s is refused for good: %v, want %v", fields, final, want)
+		}
+	}
+}
+
 func TestSpendIsNeverLess(t *testing.T) {
 	for text, want := range map[string]gateway.NanoUSD{
 		"0": 0, "1.5": 1_500_000_000, "1e-9": 1, "1.1e-9": 2, "0.00000000000001": 1, "1e30": 1<<63 - 1, "0.1": 100_000_000,
