@@ -45,7 +45,7 @@ type importBricksLLM struct {
 // importLiteLLM are those of bricks import litellm.
 type importLiteLLM struct {
 	Config string      `required:"" placeholder:"FILE" help:"LiteLLM's configuration file; variables that it names are read from the environment."`
-	Keys   string      `placeholder:"FILE" help:"What GET /key/list?return_full_object=true answered, or /key/info; pages as one JSON list."`
+	Keys   string      `placeholder:"FILE" help:"What GET /key/list?return_full_object=true answered, or /key/info; several answers may follow one another."`
 	Flags  importFlags `embed:""`
 }
 

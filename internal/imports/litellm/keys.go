@@ -1,10 +1,12 @@
 package litellm
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -25,9 +27,12 @@ func Read(config, keys []byte, getenv func(string) string, now time.Time) (objec
 		objects = append(objects, s.object)
 	}
 	objects = append(objects, c.refused...)
-	records, err := listed(keys)
+	records, note, err := listed(keys)
 	if err != nil {
 		return nil, nil, err
+	}
+	if note != "" {
+		notes = append(notes, note)
 	}
 	for _, text := range records {
 		r, err := imports.NewRecord(text)
@@ -39,25 +44,46 @@ func Read(config, keys []byte, getenv func(string) string, now time.Time) (objec
 	return objects, notes, nil
 }
 
-// listed are the keys of a list, of the answer with one in it, or of /key/info.
-func listed(text []byte) (records []json.RawMessage, err error) {
-	if len(text) == 0 {
-		return nil, nil
+// listed are the keys of one answer after the other. note says that some are
+// missing, or nothing.
+func listed(text []byte) (records []json.RawMessage, note string, err error) {
+	total := 0
+	for d := json.NewDecoder(bytes.NewReader(text)); ; {
+		var answer json.RawMessage
+		err := d.Decode(&answer)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		keys, of, ok := page(answer)
+		if err != nil || !ok {
+			return nil, "", errors.New("the file of keys is no answer of /key/list or /key/info")
+		}
+		records, total = append(records, keys...), max(total, of)
 	}
+	if total > len(records) {
+		note = fmt.Sprintf("the list has %d of %d keys: get its other pages, too", len(records), total)
+	}
+	return records, note, nil
+}
+
+// page reads an answer of /key/list or /key/info, or a list of keys or of such
+// answers. total is how many keys there are in all its pages; 0: it does not say.
+func page(text []byte) (records []json.RawMessage, total int, ok bool) {
 	if json.Unmarshal(text, &records) == nil {
-		return flat(records), nil
+		return flat(records), 0, true
 	}
 	var answer struct {
-		Keys []json.RawMessage `json:"keys"`
-		Info json.RawMessage   `json:"info"`
+		Keys  []json.RawMessage `json:"keys"`
+		Total int               `json:"total_count"`
+		Info  json.RawMessage   `json:"info"`
 	}
 	if err := json.Unmarshal(text, &answer); err != nil || answer.Keys == nil && answer.Info == nil {
-		return nil, errors.New("the file of keys is no answer of /key/list or /key/info")
+		return nil, 0, false
 	}
 	if answer.Info != nil {
-		return flat([]json.RawMessage{text}), nil
+		return flat([]json.RawMessage{text}), 0, true
 	}
-	return answer.Keys, nil
+	return answer.Keys, answer.Total, true
 }
 
 // flat takes the keys out of answers of /key/info, which name the hash beside.

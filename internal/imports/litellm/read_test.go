@@ -83,6 +83,28 @@ func TestWhatAKeyMayDo(t *testing.T) {
 	}
 }
 
+// TestEveryKeyOfEveryPage: pages one after the other, and what is missing is said.
+func TestEveryKeyOfEveryPage(t *testing.T) {
+	one := func(i int) string { return fmt.Sprintf(`{"token":"%064x","models":["fast"]}`, i) }
+	pages := `{"keys":[` + one(1) + "," + one(2) + `],"total_count":5}` + "\n" + `{"keys":[` + one(3) + `],"total_count":5}` + `[` + one(4) + `]`
+	for text, missing := range map[string]bool{pages: true, pages + fmt.Sprintf(`{"key":"%064x","info":{"models":["fast"]}}`, 5): false} {
+		objects, notes, err := Read([]byte(config), []byte(text), getenv, now)
+		want := 3 + 5
+		if missing {
+			want--
+		}
+		if err != nil || len(objects) != want || strings.Contains(fmt.Sprint(notes), "4 of 5 keys") != missing {
+			t.Errorf("%d objects, want %d; notes %v, %v", len(objects), want, notes, err)
+		}
+		if last := objects[len(objects)-1]; last.Hash == nil || len(last.Lost) > 0 {
+			t.Errorf("the last key is %v", last)
+		}
+	}
+	if _, _, err := Read([]byte(config), []byte(pages+"{"), getenv, now); err == nil {
+		t.Error("a file that is cut passes")
+	}
+}
+
 // TestNoModelsAreNotAllModels: not even for who can do without the others.
 func TestNoModelsAreNotAllModels(t *testing.T) {
 	for fields, want := range map[string]bool{`"other"`: true, `"any"`: true, `"other","fast"`: false, `"all-proxy-models"`: false, `7`: true} {
