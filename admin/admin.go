@@ -147,7 +147,8 @@ type api struct {
 	registry   huma.Registry // schemas of bodies, in the document
 	queries    huma.Registry // schemas of queries; the document has their fields only
 	routes     []route
-	document   []byte // the OpenAPI document
+	examples   map[string][]example // by operation
+	document   []byte               // the OpenAPI document
 	mux        *http.ServeMux
 	refusals   refusals
 }

@@ -40,7 +40,6 @@ func (a *api) exportRoutes() []route {
 	post := get
 	post.method, post.id, post.summary = http.MethodPost, "postExportEvents", "Export events, however many (same as GET)"
 	post.query, post.body, post.handle = nil, reflect.TypeFor[eventExport](), a.exportEventsByBody
-	post.example = `{"start":1764547200,"end":1767139200,"format":"csv","tags":["org-1"],"dateOrder":"asc"}`
 	return []route{get, post}
 }
 

@@ -130,8 +130,7 @@ func (a *api) eventRoutes() []route {
 		{method: http.MethodGet, path: "/api/v2/events", id: "searchEvents", summary: "Search events page by page", group: group,
 			query: reflect.TypeFor[eventSearch](), answer: page, handle: a.searchEventsByQuery},
 		{method: http.MethodPost, path: "/api/v2/events", id: "postSearchEvents", summary: "Search events page by page (same as GET)", group: group,
-			body: reflect.TypeFor[eventSearch](), answer: page, handle: a.searchEventsByBody,
-			example: `{"start":1764547200,"end":1767139200,"actions":["blocked"],"costOrder":"desc","limit":100,"returnCount":true}`},
+			body: reflect.TypeFor[eventSearch](), answer: page, handle: a.searchEventsByBody},
 	}, a.exportRoutes()...)
 }
 

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"reflect"
@@ -41,6 +42,10 @@ func (a *api) openAPI() ([]byte, error) {
 			Description: "A token of the configured OpenID provider, instead of an admin key."}
 		doc.Security = append(doc.Security, map[string][]string{bearerScheme: {}})
 	}
+	var err error
+	if a.examples, err = readExamples(); err != nil {
+		return nil, err
+	}
 	problemSchema := a.registry.Schema(reflect.TypeFor[problem](), true, "")
 	for _, rt := range a.routes {
 		doc.AddOperation(a.operation(rt, problemSchema))
@@ -59,31 +64,30 @@ func cmpVersion(v string) string {
 func (a *api) operation(rt route, problemSchema *huma.Schema) *huma.Operation {
 	op := &huma.Operation{OperationID: rt.id, Method: rt.method, Path: strings.ReplaceAll(rt.path, "...}", "}"), Summary: rt.summary, Tags: []string{rt.group},
 		Responses: map[string]*huma.Response{}}
+	example := a.exampleOf(rt)
 	for part := range strings.SplitSeq(rt.path, "/") {
 		if name, ok := strings.CutPrefix(part, "{"); ok {
 			p := &huma.Param{Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"}}
 			if whole, rest := strings.CutSuffix(p.Name, "..."); rest {
 				p.Name, p.Schema.Format, p.Description = whole, "", "May hold slashes."
 			}
+			p.Example = example.Path[p.Name]
 			op.Parameters = append(op.Parameters, p)
 		}
 	}
-	op.Parameters = append(op.Parameters, a.queryParams(rt.query)...)
+	op.Parameters = append(op.Parameters, a.queryParams(rt.query, example.Query)...)
 	if rt.conditional {
 		op.Parameters = append(op.Parameters, &huma.Param{Name: "If-Match", In: "header", Schema: &huma.Schema{Type: huma.TypeString},
 			Description: "ETags of the states to act on; otherwise 412."})
 	}
 	if rt.body != nil {
-		media := &huma.MediaType{Schema: a.registry.Schema(rt.body, true, "")}
-		if rt.example != "" {
-			media.Example = json.RawMessage(rt.example)
-		}
+		media := &huma.MediaType{Schema: a.registry.Schema(rt.body, true, ""), Example: example.Request}
 		op.RequestBody = &huma.RequestBody{Required: !rt.bodyOptional, Content: map[string]*huma.MediaType{"application/json": media}}
 	}
 	op.Responses["200"] = a.success(rt)
 	for _, status := range rt.failures() {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status),
-			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problemSchema}}}
+			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problemSchema, Examples: a.exampleProblems(rt, status)}}}
 	}
 	return op
 }
@@ -99,9 +103,34 @@ func (a *api) success(rt route) *huma.Response {
 	}
 	content := map[string]*huma.MediaType{}
 	for _, media := range rt.media() {
-		content[media] = &huma.MediaType{Schema: a.registry.Schema(rt.answer, true, "")}
+		content[media] = &huma.MediaType{Schema: answerSchema(a.registry, rt.answer), Example: a.exampleAnswer(rt, media)}
 	}
-	return &huma.Response{Description: "Done", Headers: headers, Content: content}
+	return &huma.Response{Description: "Done", Headers: headers, Content: content, Links: a.links(rt)}
+}
+
+// answerSchema is the schema of an answer: a list is [] when it is empty, never null.
+func answerSchema(r huma.Registry, t reflect.Type) *huma.Schema {
+	s := r.Schema(t, true, "")
+	if s.Ref == "" && s.Nullable {
+		s.Nullable = false
+	}
+	return s
+}
+
+// links lead from an object that was created to what can be done with it: the
+// member of the answer and the parameter of the path have the same name.
+func (a *api) links(rt route) map[string]*huma.Link {
+	if rt.body == nil || !rt.writes() || strings.HasSuffix(rt.path, "}") && rt.collection == "" {
+		return nil
+	}
+	links := map[string]*huma.Link{}
+	for _, other := range a.routes {
+		rest, below := strings.CutPrefix(other.path, cmp.Or(rt.collection, rt.path)+"/{")
+		if name, _, ok := strings.Cut(rest, "}"); below && ok {
+			links[other.id] = &huma.Link{OperationID: other.id, Parameters: map[string]any{name: "$response.body#/" + name}}
+		}
+	}
+	return links
 }
 
 // media are the content types of the answer.
@@ -129,7 +158,7 @@ func (rt route) failures() []int {
 }
 
 // queryParams spells the fields of t as parameters. A parameter cannot be null.
-func (a *api) queryParams(t reflect.Type) []*huma.Param {
+func (a *api) queryParams(t reflect.Type, examples map[string]any) []*huma.Param {
 	schema := resolved(a.queries, t)
 	var params []*huma.Param
 	for _, field := range reflect.VisibleFields(t) {
@@ -141,7 +170,7 @@ func (a *api) queryParams(t reflect.Type) []*huma.Param {
 		property.Nullable = false
 		description := property.Description
 		explode := true
-		p := &huma.Param{Name: name, In: "query", Required: slices.Contains(schema.Required, name), Schema: &property, Description: description}
+		p := &huma.Param{Name: name, In: "query", Required: slices.Contains(schema.Required, name), Schema: &property, Description: description, Example: examples[name]}
 		if property.Type == huma.TypeArray {
 			p.Style, p.Explode = "form", &explode
 			p.Description += " Repeated, separated by commas, or both."

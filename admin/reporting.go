@@ -91,14 +91,11 @@ func (a *api) reportingRoutes() []route {
 	}
 	return []route{
 		{method: http.MethodPost, path: "/api/reporting/events", id: "reportEvents", summary: "Requests, cost, tokens and latency over time", group: group,
-			body: reflect.TypeFor[reportRequest](), answer: report, handle: a.reportEvents,
-			example: `{"start":1764547200,"end":1767139200,"increment":86400,"filters":["model","keyId"],"tags":["org-1"]}`},
+			body: reflect.TypeFor[reportRequest](), answer: report, handle: a.reportEvents},
 		{method: http.MethodPost, path: "/api/reporting/events-by-day", id: "reportEventsByDay", summary: "The same by days of the UTC calendar: all days that the range touches, whole", group: group,
-			body: reflect.TypeFor[reportByDayRequest](), answer: report, handle: a.reportEventsByDay,
-			example: `{"start":1764547200,"end":1767139200,"filters":["model"]}`},
+			body: reflect.TypeFor[reportByDayRequest](), answer: report, handle: a.reportEventsByDay},
 		{method: http.MethodPost, path: "/api/reporting/top-keys", id: "topKeys", summary: "Keys by what they spent in a range", group: group,
-			body: reflect.TypeFor[topKeysRequest](), answer: reflect.TypeFor[[]topKey](), handle: a.topKeys,
-			example: `{"start":1764547200,"end":1767139200,"tags":["org-1"],"limit":10}`},
+			body: reflect.TypeFor[topKeysRequest](), answer: reflect.TypeFor[[]topKey](), handle: a.topKeys},
 		seen("/api/reporting/user-ids", "listUserIds", "End users that a key's requests named, each once", store.GroupUser),
 		seen("/api/reporting/users-ids", "listUsersIds", "End users that a key's requests named (same as user-ids)", store.GroupUser),
 		seen("/api/reporting/custom-ids", "listCustomIds", "Custom ids that a key's requests carried, each once", store.GroupCustomID),

@@ -49,13 +49,13 @@ type route struct {
 	access       access
 	body         reflect.Type
 	bodyOptional bool
-	example      string // of a body, in JSON
 	query        reflect.Type
 	answer       reflect.Type
 	produces     []string // media types of the answer; none: JSON
 	conditional  bool     // honours If-Match
 	tagged       bool     // the answer has an ETag
 	statuses     []int    // of failures, beyond those that every route has
+	collection   string   // path of what it creates, when that is not its own
 	handle       func(ctx context.Context, c *call) (any, error)
 }
 
