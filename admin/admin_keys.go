@@ -19,7 +19,7 @@ const (
 )
 
 type adminKeyCreate struct {
-	Name string             `json:"name" minLength:"1" maxLength:"256" doc:"A name for people; the audit log shows it."`
+	Name string             `json:"name" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$" doc:"A name for people; the audit log shows it."`
 	Role string             `json:"role" enum:"admin,viewer" doc:"viewer: reads only."`
 	Tags optional[[]string] `json:"tags,omitzero" maxItems:"100" minLength:"1" maxLength:"256" doc:"When there are any, the holder sees and changes only what carries all of them."`
 	AdminKeyReadOnly

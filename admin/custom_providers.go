@@ -18,23 +18,23 @@ const customProvidersPath = "/api/custom/providers"
 // routeConfig is one path of a custom provider. All nine members must be given,
 // the locations of what the path does not have as empty texts.
 type routeConfig struct {
-	Path                             string `json:"path" minLength:"2" maxLength:"256" doc:"The path below /api/custom/providers/{provider}, such as /chat/completions. Unique within the provider."`
-	TargetURL                        string `json:"target_url" minLength:"1" maxLength:"2048" doc:"Where requests go. https, a public address, no user and no fragment."`
-	ModelLocation                    string `json:"model_location" minLength:"1" maxLength:"256" doc:"Where the request names its model: a gjson path of names, indexes and #."`
-	RequestPromptLocation            string `json:"request_prompt_location" minLength:"1" maxLength:"256" doc:"Where the request holds its prompt."`
-	ResponseCompletionLocation       string `json:"response_completion_location" maxLength:"256" doc:"Where the answer holds the completion; empty: it writes none."`
-	StreamLocation                   string `json:"stream_location" maxLength:"256" doc:"Where the request asks for a stream; empty: this path does not stream."`
+	Path                             string `json:"path" minLength:"2" maxLength:"256" pattern:"^(/[A-Za-z0-9_:-][A-Za-z0-9_.:-]*)+$" doc:"The path below /api/custom/providers/{provider}, such as /chat/completions. Unique within the provider."`
+	TargetURL                        string `json:"target_url" minLength:"1" maxLength:"2048" pattern:"^[Hh][Tt][Tt][Pp][Ss]?://[^ #]*$" doc:"Where requests go. https, a public address, no user and no fragment."`
+	ModelLocation                    string `json:"model_location" minLength:"1" maxLength:"256" pattern:"^([^@!{[(|*?\\\\\\x00-\\x1f]|\\\\.)*$" doc:"Where the request names its model: a gjson path of names, indexes and #."`
+	RequestPromptLocation            string `json:"request_prompt_location" minLength:"1" maxLength:"256" pattern:"^([^@!{[(|*?\\\\\\x00-\\x1f]|\\\\.)*$" doc:"Where the request holds its prompt."`
+	ResponseCompletionLocation       string `json:"response_completion_location" maxLength:"256" pattern:"^([^@!{[(|*?\\\\\\x00-\\x1f]|\\\\.)*$" doc:"Where the answer holds the completion; empty: it writes none."`
+	StreamLocation                   string `json:"stream_location" maxLength:"256" pattern:"^([^@!{[(|*?\\\\\\x00-\\x1f]|\\\\.)*$" doc:"Where the request asks for a stream; empty: this path does not stream."`
 	StreamEndWord                    string `json:"stream_end_word" maxLength:"256" doc:"The data of the last message of a stream; empty: it has no such message."`
-	StreamResponseCompletionLocation string `json:"stream_response_completion_location" maxLength:"256" doc:"Where a message of a stream holds its piece of the completion."`
+	StreamResponseCompletionLocation string `json:"stream_response_completion_location" maxLength:"256" pattern:"^([^@!{[(|*?\\\\\\x00-\\x1f]|\\\\.)*$" doc:"Where a message of a stream holds its piece of the completion."`
 	StreamMaxEmptyMessages           int64  `json:"stream_max_empty_messages" minimum:"0" maximum:"100000" doc:"A stream with more messages without data in a row is cut; 0: no bound."`
 }
 
 // CustomProviderFields are the members that create and change a custom provider
 // alike. The name is exported because huma passes over embedded types that are not.
 type CustomProviderFields struct {
-	AuthenticationParam  optional[string]   `json:"authentication_param,omitzero" maxLength:"64" doc:"The member of a provider setting's setting that holds the credential; empty: the provider takes none."`
-	AuthenticationHeader optional[string]   `json:"authentication_header,omitzero" maxLength:"64" doc:"The header that carries the credential as it is; empty: Authorization, as a bearer token."`
-	AuthenticationQuery  optional[string]   `json:"authentication_query,omitzero" maxLength:"64" doc:"The query parameter that carries the credential, in place of a header."`
+	AuthenticationParam  optional[string]   `json:"authentication_param,omitzero" maxLength:"64" pattern:"^[!-~]*$" doc:"The member of a provider setting's setting that holds the credential; empty: the provider takes none."`
+	AuthenticationHeader optional[string]   `json:"authentication_header,omitzero" maxLength:"64" pattern:"^[A-Za-z0-9-]*$" doc:"The header that carries the credential as it is; empty: Authorization, as a bearer token."`
+	AuthenticationQuery  optional[string]   `json:"authentication_query,omitzero" maxLength:"64" pattern:"^[A-Za-z0-9_.-]*$" doc:"The query parameter that carries the credential, in place of a header."`
 	Tags                 optional[[]string] `json:"tags,omitzero" maxItems:"100" minLength:"1" maxLength:"256" doc:"Identifiers to find the custom provider by."`
 }
 
@@ -47,15 +47,15 @@ type CustomProviderReadOnly struct {
 }
 
 type customProviderCreate struct {
-	Provider     string        `json:"provider" minLength:"1" maxLength:"64" doc:"The unique name, as it stands in paths and in provider settings."`
-	RouteConfigs []routeConfig `json:"route_configs" nullable:"false" maxItems:"100" doc:"The paths, at least one."`
+	Provider     string        `json:"provider" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]*$" doc:"The unique name, as it stands in paths and in provider settings."`
+	RouteConfigs []routeConfig `json:"route_configs" nullable:"false" minItems:"1" maxItems:"100" doc:"The paths, at least one."`
 	CustomProviderFields
 	CustomProviderReadOnly
 }
 
 type customProviderPatch struct {
 	Provider     string                  `json:"provider,omitempty" maxLength:"64" doc:"Must be what it is: a custom provider keeps its name."`
-	RouteConfigs optional[[]routeConfig] `json:"route_configs,omitzero" nullable:"false" maxItems:"100" doc:"All paths, in place of those there were."`
+	RouteConfigs optional[[]routeConfig] `json:"route_configs,omitzero" nullable:"false" minItems:"1" maxItems:"100" doc:"All paths, in place of those there were."`
 	CustomProviderFields
 	CustomProviderReadOnly
 }

@@ -24,12 +24,12 @@ type routeStep struct {
 	Model    string           `json:"model" minLength:"1" maxLength:"256"`
 	Retries  optional[int64]  `json:"retries,omitzero" minimum:"0" maximum:"5" doc:"Tries after the first; null: none."`
 	Params   routeParams      `json:"params,omitzero"`
-	Timeout  optional[string] `json:"timeout,omitzero" maxLength:"64" doc:"How long a try may take to the first byte of its answer, such as 5s or 1m30s; null or empty: 5m."`
+	Timeout  optional[string] `json:"timeout,omitzero" maxLength:"64" pattern:"^\\+?(([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))*$" doc:"How long a try may take to the first byte of its answer, such as 5s or 1m30s; null or empty: 5m."`
 }
 
 type cacheConfig struct {
 	Enabled bool             `json:"enabled" doc:"Keep complete answers, and give them again to equal requests of the same key."`
-	TTL     optional[string] `json:"ttl,omitzero" maxLength:"64" doc:"How long an answer is kept, at most 720h; null or empty: 168h."`
+	TTL     optional[string] `json:"ttl,omitzero" maxLength:"64" pattern:"^\\+?(([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))*$" doc:"How long an answer is kept, at most 720h; null or empty: 168h."`
 }
 
 // RouteReadOnly are the members of an answer that a request may send back.
@@ -41,9 +41,9 @@ type RouteReadOnly struct {
 }
 
 type failoverCreate struct {
-	Name      string           `json:"name" minLength:"1" maxLength:"256" doc:"A name for people."`
-	Path      string           `json:"path" minLength:"1" maxLength:"512" doc:"Below /api/route, with a leading slash. No two routes share one."`
-	Steps     []routeStep      `json:"steps" maxItems:"10" nullable:"false" doc:"Called in this order until one answers."`
+	Name      string           `json:"name" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$" doc:"A name for people."`
+	Path      string           `json:"path" minLength:"1" maxLength:"512" pattern:"^(/|(/[A-Za-z0-9_:-][A-Za-z0-9_.:-]*)+)$" doc:"Below /api/route, with a leading slash. No two routes share one."`
+	Steps     []routeStep      `json:"steps" minItems:"1" maxItems:"10" nullable:"false" doc:"Called in this order until one answers."`
 	KeyIDs    []string         `json:"keyIds" maxItems:"1000" nullable:"false" maxLength:"64" doc:"Keys that may call the route."`
 	Cache     cacheConfig      `json:"cacheConfig"`
 	Operation optional[string] `json:"operation,omitzero" enum:"chat,embeddings" doc:"What the route is for; null: a body with messages is chat, one with input embeddings."`
@@ -51,9 +51,9 @@ type failoverCreate struct {
 }
 
 type failoverPatch struct {
-	Name      string                `json:"name,omitempty" minLength:"1" maxLength:"256" doc:"A name for people."`
-	Path      string                `json:"path,omitempty" minLength:"1" maxLength:"512" doc:"Below /api/route, with a leading slash."`
-	Steps     optional[[]routeStep] `json:"steps,omitzero" maxItems:"10" nullable:"false" doc:"All steps anew."`
+	Name      string                `json:"name,omitempty" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$" doc:"A name for people."`
+	Path      string                `json:"path,omitempty" minLength:"1" maxLength:"512" pattern:"^(/|(/[A-Za-z0-9_:-][A-Za-z0-9_.:-]*)+)$" doc:"Below /api/route, with a leading slash."`
+	Steps     optional[[]routeStep] `json:"steps,omitzero" minItems:"1" maxItems:"10" nullable:"false" doc:"All steps anew."`
 	KeyIDs    optional[[]string]    `json:"keyIds,omitzero" maxItems:"1000" maxLength:"64" doc:"All keys anew; null or empty: none."`
 	Cache     optional[cacheConfig] `json:"cacheConfig,omitzero" nullable:"false"`
 	Operation optional[string]      `json:"operation,omitzero" enum:"chat,embeddings" doc:"What the route is for; null: the body decides."`

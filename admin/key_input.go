@@ -16,7 +16,7 @@ const reasonExpired = "expired"
 
 // pathRule is one allowed path of a key.
 type pathRule struct {
-	Path   string `json:"path" minLength:"5" maxLength:"1024" doc:"The public path, for instance /api/providers/openai/v1/chat/completions."`
+	Path   string `json:"path" minLength:"5" maxLength:"1024" pattern:"^/api/[^\\x00-\\x20?#\\\\\\x7f-\\x9f]*$" doc:"The public path, for instance /api/providers/openai/v1/chat/completions."`
 	Method string `json:"method" enum:"GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS"`
 }
 
@@ -27,10 +27,10 @@ type KeyFields struct {
 
 	Revoked       optional[bool]   `json:"revoked,omitzero" nullable:"false" doc:"Whether the key is refused. Not null: that must not bring a key back by accident."`
 	RevokedReason optional[string] `json:"revokedReason,omitzero" maxLength:"1024"`
-	TTL           optional[string] `json:"ttl,omitzero" maxLength:"64" doc:"How long the key lives, in s, m, h, d, such as 1h30m. It counts from creation; a changed one counts from the change."`
+	TTL           optional[string] `json:"ttl,omitzero" maxLength:"64" pattern:"^([0-9]+[smhd])*$" doc:"How long the key lives, in s, m, h, d, such as 1h30m. It counts from creation; a changed one counts from the change."`
 
-	CostLimitInUSD         optional[usd]    `json:"costLimitInUsd,omitzero" exclusiveMinimum:"0" doc:"Most that the key may ever spend."`
-	CostLimitInUSDOverTime optional[usd]    `json:"costLimitInUsdOverTime,omitzero" exclusiveMinimum:"0" doc:"Most that the key may spend in one unit of time. Goes with costLimitInUsdUnit."`
+	CostLimitInUSD         optional[usd]    `json:"costLimitInUsd,omitzero" minimum:"0.000000001" maximum:"9223372036" doc:"Most that the key may ever spend."`
+	CostLimitInUSDOverTime optional[usd]    `json:"costLimitInUsdOverTime,omitzero" minimum:"0.000000001" maximum:"9223372036" doc:"Most that the key may spend in one unit of time. Goes with costLimitInUsdUnit."`
 	CostLimitInUSDUnit     optional[string] `json:"costLimitInUsdUnit,omitzero" enum:"m,h,d,mo"`
 	RateLimitOverTime      optional[int64]  `json:"rateLimitOverTime,omitzero" minimum:"1" format:"limit" doc:"Most requests in any window of one unit. Goes with rateLimitUnit."`
 	RateLimitUnit          optional[string] `json:"rateLimitUnit,omitzero" enum:"s,m,h,d"`
@@ -62,14 +62,14 @@ type KeyReadOnly struct {
 }
 
 type keyCreate struct {
-	Name string           `json:"name" minLength:"1" maxLength:"256" doc:"A name for people."`
-	Key  optional[string] `json:"key,omitzero" maxLength:"256" doc:"The secret: at least 8 printable characters without blanks. Left out: the server makes one and shows it in this answer only."`
+	Name string           `json:"name" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$" doc:"A name for people."`
+	Key  optional[string] `json:"key,omitzero" maxLength:"256" pattern:"^([!-~]{8,})?$" doc:"The secret: at least 8 printable characters without blanks. Left out: the server makes one and shows it in this answer only."`
 	KeyFields
 	KeyReadOnly
 }
 
 type keyPatch struct {
-	Name string           `json:"name,omitempty" minLength:"1" maxLength:"256" doc:"A name for people."`
+	Name string           `json:"name,omitempty" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$" doc:"A name for people."`
 	Key  optional[string] `json:"key,omitzero" maxLength:"256" doc:"Must be what it is: only rotate changes a secret."`
 	KeyFields
 	KeyReadOnly

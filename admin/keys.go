@@ -45,8 +45,8 @@ type keyPage struct {
 }
 
 type keyRotate struct {
-	Key         optional[string] `json:"key,omitzero" maxLength:"256" doc:"The new secret. Left out: the server makes one and shows it in this answer only."`
-	GracePeriod optional[string] `json:"gracePeriod,omitzero" maxLength:"64" doc:"How long the old secret works: s, m, h, d; absent: 1h. 0s: it stops at once."`
+	Key         optional[string] `json:"key,omitzero" maxLength:"256" pattern:"^([!-~]{8,})?$" doc:"The new secret. Left out: the server makes one and shows it in this answer only."`
+	GracePeriod optional[string] `json:"gracePeriod,omitzero" maxLength:"64" pattern:"^([0-9]+[smhd])*$" doc:"How long the old secret works: s, m, h, d; absent: 1h. 0s: it stops at once."`
 }
 
 func (a *api) keyRoutes() []route {

@@ -10,9 +10,6 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-
-	"github.com/bricks-gateway/bricks/internal/gateway"
-	"github.com/bricks-gateway/bricks/internal/pii"
 )
 
 const (
@@ -168,9 +165,11 @@ func (a *api) queryParams(t reflect.Type, examples map[string]any) []*huma.Param
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		property := *schema.Properties[name]
 		property.Nullable = false
+		plainText(&property)
 		description := property.Description
 		explode := true
 		p := &huma.Param{Name: name, In: "query", Required: slices.Contains(schema.Required, name), Schema: &property, Description: description, Example: examples[name]}
+		p.AllowEmptyValue = !p.Required && property.Type != huma.TypeArray // an empty value is an absent one
 		if property.Type == huma.TypeArray {
 			p.Style, p.Explode = "form", &explode
 			p.Description += " Repeated, separated by commas, or both."
@@ -178,34 +177,4 @@ func (a *api) queryParams(t reflect.Type, examples map[string]any) []*huma.Param
 		params = append(params, p)
 	}
 	return params
-}
-
-// polish adds to the schemas what struct tags cannot say.
-func (a *api) polish() {
-	schemas := a.registry.Map()
-	var bodies []*huma.Schema
-	for _, rt := range a.routes {
-		if rt.body != nil {
-			bodies = append(bodies, resolved(a.registry, rt.body))
-		}
-	}
-	for _, s := range schemas {
-		answered := !slices.Contains(bodies, s)
-		for _, p := range s.Properties {
-			if p.Type == huma.TypeArray && answered {
-				p.Nullable = false // lists are [] when they are empty
-			}
-			if p.Nullable && len(p.Enum) > 0 && !slices.Contains(p.Enum, nil) {
-				p.Enum = append(p.Enum, nil)
-			}
-		}
-	}
-	schemas["KeyCreate"].AnyOf = []*huma.Schema{{Required: []string{"settingIds"}}, {Required: []string{"settingId"}}}
-	types := []string{gateway.AllTypes}
-	for t := range pii.All.Types() {
-		types = append(types, t.String())
-	}
-	schemas["PolicyConfig"].Properties["rules"].Description += " Types: " + strings.Join(types, ", ") + "."
-	schemas["SettingValues"].Description = "apiKey and apikey are two names of one field; a new setting needs it. " +
-		"A setting of a custom provider holds its credential in the member that the provider's authentication_param names, and no other."
 }

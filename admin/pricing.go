@@ -27,7 +27,8 @@ type priceFields map[string]json.Number
 // Schema implements huma.SchemaProvider.
 func (priceFields) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeObject,
-		AdditionalProperties: &huma.Schema{Type: huma.TypeNumber, Format: formatPrice},
+		AdditionalProperties: &huma.Schema{Type: huma.TypeNumber, Format: formatPrice, Minimum: new(float64)},
+		Extensions:           map[string]any{"propertyNames": map[string]any{"pattern": "^[a-z0-9_]+$"}},
 		Description: "Dollars a unit by the price list's names, such as input_cost_per_token, output_cost_per_token, cache_read_input_token_cost; " +
 			"with the suffixes _above_200k_tokens (any number), then _batches, _flex or _priority. What is left out is not charged, " +
 			"but for parts of tokens (cached, written, reasoning, audio, image), which cost as plain ones. 0 is free."}

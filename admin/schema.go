@@ -137,7 +137,7 @@ func (v *validator) check(s *huma.Schema, value any, pointer string) any {
 			return value
 		}
 		if s.Format == formatUSD {
-			v.money(n.String(), pointer)
+			v.money(s, n.String(), pointer)
 			return value
 		}
 		if s.Format == formatPrice {
@@ -197,13 +197,15 @@ func (v *validator) text(s *huma.Schema, text, pointer string) {
 	}
 }
 
-func (v *validator) money(text, pointer string) {
+func (v *validator) money(s *huma.Schema, text, pointer string) {
 	n, err := gateway.ParseUSD(text)
 	switch {
 	case err != nil:
 		v.fail(pointer, "%v %s", err, noLimitHint)
 	case n <= 0:
 		v.fail(pointer, "must be more than 0 %s", noLimitHint)
+	case s.Maximum != nil && float64(n) > *s.Maximum*float64(gateway.USD):
+		v.fail(pointer, "must be at most %s %s", plain(*s.Maximum), noLimitHint)
 	}
 }
 

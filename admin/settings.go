@@ -23,10 +23,10 @@ type settingValues struct {
 	APIKey      optional[string] `json:"apiKey,omitzero" maxLength:"4096" writeOnly:"true" doc:"The provider's credential. Never shown again."`
 	APIKeyAlias optional[string] `json:"apikey,omitzero" maxLength:"4096" writeOnly:"true" doc:"Another name of apiKey."`
 	URL         optional[string] `json:"url,omitzero" maxLength:"2048" doc:"Where the provider is: an origin with an optional path prefix. Required for vllm; with the others, null or empty: the provider's own."`
-	AuthScheme  optional[string] `json:"authScheme,omitzero" maxLength:"16" doc:"How the credential is sent: bearer, for tokens of OAuth or Entra, or x-api-key (anthropic) or api-key (azure), which null and empty mean too."`
+	AuthScheme  optional[string] `json:"authScheme,omitzero" maxLength:"16" pattern:"^(bearer|x-api-key|api-key)?$" doc:"How the credential is sent: bearer, for tokens of OAuth or Entra, or x-api-key (anthropic) or api-key (azure), which null and empty mean too."`
 
-	ResourceName optional[string]            `json:"resourceName,omitzero" maxLength:"63" doc:"azure: the resource, which is the first part of its host. Required unless url is given, which wins."`
-	APIVersion   optional[string]            `json:"apiVersion,omitzero" maxLength:"32" doc:"azure: the api-version of dated calls that name none."`
+	ResourceName optional[string]            `json:"resourceName,omitzero" maxLength:"63" pattern:"^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)?$" doc:"azure: the resource, which is the first part of its host. Required unless url is given, which wins."`
+	APIVersion   optional[string]            `json:"apiVersion,omitzero" maxLength:"32" pattern:"^([0-9]{4}-[0-9]{2}-[0-9]{2}(-[a-z0-9]+)?|preview|latest)?$" doc:"azure: the api-version of dated calls that name none."`
 	ModelMap     optional[map[string]string] `json:"modelMap,omitzero" doc:"azure: the model of each deployment, for prices and allowedModels. Replaced as a whole."`
 
 	_     struct{}       `additionalProperties:"true"` // a custom provider's authentication_param

@@ -24,10 +24,10 @@ type UserFields struct {
 
 	Revoked       optional[bool]   `json:"revoked,omitzero" nullable:"false" doc:"Whether the user is refused. Not null: that must not bring a user back by accident."`
 	RevokedReason optional[string] `json:"revokedReason,omitzero" maxLength:"1024"`
-	TTL           optional[string] `json:"ttl,omitzero" maxLength:"64" doc:"How long the user may be served, in s, m, h, d, such as 1h30m. It counts from creation; a changed one counts from the change."`
+	TTL           optional[string] `json:"ttl,omitzero" maxLength:"64" pattern:"^([0-9]+[smhd])*$" doc:"How long the user may be served, in s, m, h, d, such as 1h30m. It counts from creation; a changed one counts from the change."`
 
-	CostLimitInUSD         optional[usd]    `json:"costLimitInUsd,omitzero" exclusiveMinimum:"0" doc:"Most that the user may ever spend."`
-	CostLimitInUSDOverTime optional[usd]    `json:"costLimitInUsdOverTime,omitzero" exclusiveMinimum:"0" doc:"Most that the user may spend in one unit of time. Goes with costLimitInUsdUnit."`
+	CostLimitInUSD         optional[usd]    `json:"costLimitInUsd,omitzero" minimum:"0.000000001" maximum:"9223372036" doc:"Most that the user may ever spend."`
+	CostLimitInUSDOverTime optional[usd]    `json:"costLimitInUsdOverTime,omitzero" minimum:"0.000000001" maximum:"9223372036" doc:"Most that the user may spend in one unit of time. Goes with costLimitInUsdUnit."`
 	CostLimitInUSDUnit     optional[string] `json:"costLimitInUsdUnit,omitzero" enum:"m,h,d,mo"`
 	RateLimitOverTime      optional[int64]  `json:"rateLimitOverTime,omitzero" minimum:"1" format:"limit" doc:"Most requests in any window of one unit. Goes with rateLimitUnit."`
 	RateLimitUnit          optional[string] `json:"rateLimitUnit,omitzero" enum:"s,m,h,d"`
@@ -47,13 +47,13 @@ type UserReadOnly struct {
 }
 
 type userCreate struct {
-	Name string `json:"name" minLength:"1" maxLength:"256" doc:"A name for people."`
+	Name string `json:"name" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$" doc:"A name for people."`
 	UserFields
 	UserReadOnly
 }
 
 type userPatch struct {
-	Name string `json:"name,omitempty" minLength:"1" maxLength:"256" doc:"A name for people."`
+	Name string `json:"name,omitempty" minLength:"1" maxLength:"256" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*[^\\s\\x00-\\x1f\\x7f-\\x9f][^\\x00-\\x1f\\x7f-\\x9f]*$" doc:"A name for people."`
 	UserFields
 	UserReadOnly
 }
