@@ -36,7 +36,7 @@ test: ## Run every test: real Envoy, both stores, the SDKs
 e2e: ## Run the end-to-end tests only
 	scripts/test e2e
 
-soak: ## Run the kill tests, the races for money, 100,000 failovers and 10,000 custom providers, for hours
+soak: ## Run the kill tests, the races for money, failovers, custom providers and strange admin requests, for hours
 	scripts/test soak
 
 race: ## Run the Go tests, but those with a real Envoy, under the race detector

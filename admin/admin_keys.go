@@ -46,7 +46,7 @@ func (a *api) adminKeyRoutes() []route {
 	answer := reflect.TypeFor[adminKeyAnswer]()
 	return []route{
 		{method: http.MethodPost, path: adminKeysPath, id: "createAdminKey", summary: "Create an admin key", group: group,
-			access: writingWhole, body: reflect.TypeFor[adminKeyCreate](), answer: answer, statuses: []int{409}, handle: a.createAdminKey},
+			access: writingWhole, creates: []string{adminKeysPath}, body: reflect.TypeFor[adminKeyCreate](), answer: answer, statuses: []int{409}, handle: a.createAdminKey},
 		{method: http.MethodGet, path: adminKeysPath, id: "listAdminKeys", summary: "List the admin keys that were made here, newest first", group: group,
 			access: readingAdmin, answer: reflect.TypeFor[[]adminKeyAnswer](), handle: a.listAdminKeys},
 		{method: http.MethodGet, path: one, id: "getAdminKey", summary: "Get an admin key", group: group,

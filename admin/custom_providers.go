@@ -84,7 +84,7 @@ func (a *api) customProviderRoutes() []route {
 	one, answer := customProvidersPath+"/{id}", reflect.TypeFor[customProviderAnswer]()
 	return []route{
 		{method: http.MethodPost, path: customProvidersPath, id: "createCustomProvider", summary: "Create a custom provider", group: group,
-			access: writing, tagged: true, body: reflect.TypeFor[customProviderCreate](), answer: answer, statuses: []int{409}, handle: a.createCustomProvider},
+			access: writing, tagged: true, creates: []string{customProvidersPath}, body: reflect.TypeFor[customProviderCreate](), answer: answer, statuses: []int{409}, handle: a.createCustomProvider},
 		{method: http.MethodGet, path: customProvidersPath, id: "listCustomProviders", summary: "List custom providers, newest first", group: group,
 			query: reflect.TypeFor[customProviderQuery](), answer: reflect.TypeFor[[]customProviderAnswer](), handle: a.listCustomProviders},
 		{method: http.MethodGet, path: one, id: "getCustomProvider", summary: "Get a custom provider", group: group,

@@ -93,7 +93,7 @@ func (a *api) failoverRoutes() []route {
 	one, answer := failoverPath+"/{id}", reflect.TypeFor[failoverAnswer]()
 	return []route{
 		{method: http.MethodPost, path: failoverPath, id: "createRoute", summary: "Create a route", group: group, access: writingWhole, tagged: true,
-			body: reflect.TypeFor[failoverCreate](), answer: answer, statuses: []int{409}, handle: a.createRoute},
+			creates: []string{failoverPath}, body: reflect.TypeFor[failoverCreate](), answer: answer, statuses: []int{409}, handle: a.createRoute},
 		{method: http.MethodGet, path: failoverPath, id: "listRoutes", summary: "List routes, newest first", group: group,
 			access: readingWhole, answer: reflect.TypeFor[[]failoverAnswer](), handle: a.listRoutes},
 		{method: http.MethodGet, path: one, id: "getRoute", summary: "Get a route", group: group,

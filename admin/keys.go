@@ -54,7 +54,7 @@ func (a *api) keyRoutes() []route {
 	one := keysPath + "/{keyId}"
 	answer := reflect.TypeFor[keyAnswer]()
 	create := route{path: keysPath, group: group, access: writing, tagged: true, body: reflect.TypeFor[keyCreate](), answer: answer,
-		statuses: []int{409}, handle: a.createKey}
+		statuses: []int{409}, creates: []string{keysPath, "/api/reporting/keys"}, handle: a.createKey}
 	put, post := create, create
 	put.method, put.id, put.summary = http.MethodPut, "createKey", "Create a key"
 	post.method, post.id, post.summary = http.MethodPost, "postKey", "Create a key (same as PUT)"

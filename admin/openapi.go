@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"cmp"
 	"encoding/json"
 	"net/http"
 	"reflect"
@@ -117,14 +116,13 @@ func answerSchema(r huma.Registry, t reflect.Type) *huma.Schema {
 // links lead from an object that was created to what can be done with it: the
 // member of the answer and the parameter of the path have the same name.
 func (a *api) links(rt route) map[string]*huma.Link {
-	if rt.body == nil || !rt.writes() || strings.HasSuffix(rt.path, "}") && rt.collection == "" {
-		return nil
-	}
 	links := map[string]*huma.Link{}
-	for _, other := range a.routes {
-		rest, below := strings.CutPrefix(other.path, cmp.Or(rt.collection, rt.path)+"/{")
-		if name, _, ok := strings.Cut(rest, "}"); below && ok {
-			links[other.id] = &huma.Link{OperationID: other.id, Parameters: map[string]any{name: "$response.body#/" + name}}
+	for _, above := range rt.creates {
+		for _, other := range a.routes {
+			rest, below := strings.CutPrefix(other.path, above+"/{")
+			if name, _, ok := strings.Cut(rest, "}"); below && ok {
+				links[other.id] = &huma.Link{OperationID: other.id, Parameters: map[string]any{name: "$response.body#/" + name}}
+			}
 		}
 	}
 	return links

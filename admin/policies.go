@@ -23,7 +23,7 @@ func (a *api) policyRoutes() []route {
 	one, answer := policiesPath+"/{id}", reflect.TypeFor[policyAnswer]()
 	return []route{
 		{method: http.MethodPost, path: policiesPath, id: "createPolicy", summary: "Create a policy", group: group,
-			access: writing, tagged: true, body: reflect.TypeFor[policyCreate](), answer: answer, handle: a.createPolicy},
+			access: writing, tagged: true, creates: []string{policiesPath}, body: reflect.TypeFor[policyCreate](), answer: answer, handle: a.createPolicy},
 		{method: http.MethodGet, path: policiesPath, id: "listPolicies", summary: "List policies, newest first", group: group,
 			query: reflect.TypeFor[policyQuery](), answer: reflect.TypeFor[[]policyAnswer](), handle: a.listPolicies},
 		{method: http.MethodGet, path: one, id: "getPolicy", summary: "Get a policy", group: group,

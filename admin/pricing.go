@@ -75,7 +75,7 @@ type modelQuery struct {
 func (a *api) pricingRoutes() []route {
 	const group = "pricing"
 	override := reflect.TypeFor[overrideAnswer]()
-	put := route{method: http.MethodPut, group: group, access: writingWhole, body: reflect.TypeFor[overrideBody](), answer: override, statuses: []int{404, 409}, collection: pricingPath + "/overrides"}
+	put := route{method: http.MethodPut, group: group, access: writingWhole, body: reflect.TypeFor[overrideBody](), answer: override, statuses: []int{404, 409}, creates: []string{pricingPath + "/overrides"}}
 	global, own := put, put
 	global.path, global.id, global.summary, global.handle = pricingPath+"/models/{model...}", "putModelPrice", "Set a model's price from a moment on", a.putPrice
 	own.path, own.id, own.summary, own.handle = pricingPath+"/settings/{settingId}/models/{model...}", "putSettingModelPrice", "Set a model's price with one provider setting from a moment on", a.putSettingPrice

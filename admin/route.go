@@ -55,7 +55,7 @@ type route struct {
 	conditional  bool     // honours If-Match
 	tagged       bool     // the answer has an ETag
 	statuses     []int    // of failures, beyond those that every route has
-	collection   string   // path of what it creates, when that is not its own
+	creates      []string // paths below which what it creates is found
 	handle       func(ctx context.Context, c *call) (any, error)
 }
 

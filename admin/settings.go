@@ -96,7 +96,7 @@ type deleted struct {
 }
 
 func (a *api) settingRoutes() []route {
-	create := route{path: settingsPath, group: "provider settings", access: writingWhole, tagged: true,
+	create := route{path: settingsPath, group: "provider settings", access: writingWhole, tagged: true, creates: []string{settingsPath},
 		body: reflect.TypeFor[settingCreate](), answer: reflect.TypeFor[settingAnswer](), handle: a.createSetting}
 	post, put := create, create
 	post.method, post.id, post.summary = http.MethodPost, "createProviderSetting", "Create a provider setting"

@@ -42,7 +42,8 @@ func (a *api) userRoutes() []route {
 	one := usersPath + "/{id}"
 	answer := reflect.TypeFor[userAnswer]()
 	create := route{path: usersPath, group: group, access: writing, tagged: true, query: reflect.TypeFor[userCreateQuery](),
-		body: reflect.TypeFor[userCreate](), answer: answer, handle: a.createUser}
+		creates: []string{usersPath, "/api/reporting/users"},
+		body:    reflect.TypeFor[userCreate](), answer: answer, handle: a.createUser}
 	post, put := create, create
 	post.method, post.id, post.summary = http.MethodPost, "createUser", "Create a user"
 	put.method, put.id, put.summary = http.MethodPut, "putUser", "Create a user (same as POST)"
