@@ -18,8 +18,8 @@ import (
 // TestSchemathesis lets schemathesis make requests of the OpenAPI document, good
 // and bad ones, one by one and in chains, and judge the answers by it with every
 // check that it has. BRICKS_TEST_SCHEMATHESIS_EXAMPLES is how many requests an
-// operation gets in each phase. It has one worker: the
-// parser of Python 3.11 fails at times when several threads use it.
+// operation gets in each phase. It has one worker: Python's parser fails at times
+// when several threads use it.
 func TestSchemathesis(t *testing.T) {
 	python := os.Getenv("BRICKS_TEST_PYTHON_SCHEMATHESIS")
 	if python == "" {
