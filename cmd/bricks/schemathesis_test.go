@@ -63,7 +63,7 @@ func TestSchemathesis(t *testing.T) {
 	}
 	run := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(python), "st"), "--config-file", filepath.Join(files, "schemathesis.toml"), //nolint:gosec // the tester's own
 		"run", "openapi.json", "--url", url, "--header", "X-API-KEY: "+key, "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful",
-		"--max-examples", cmp.Or(os.Getenv("BRICKS_TEST_SCHEMATHESIS_EXAMPLES"), "15"), "--workers", "1", "--continue-on-failure", "--no-color",
+		"--max-examples", cmp.Or(os.Getenv("BRICKS_TEST_SCHEMATHESIS_EXAMPLES"), "10"), "--workers", "1", "--continue-on-failure", "--no-color",
 		"--suppress-health-check", "all", // they are of its own speed
 		"--generation-database", "none")
 	run.Dir = dir
