@@ -85,21 +85,22 @@ func (e example) path(rt route) string {
 // exampleProblems are the problems of one status by their short names.
 func (a *api) exampleProblems(rt route, status int) map[string]*huma.Example {
 	all := map[string]*huma.Example{}
-	for _, p := range rt.problems(status) {
+	for _, p := range a.problems(rt, status) {
 		p.Instance = a.exampleOf(rt).path(rt)
 		all[strings.TrimPrefix(p.Type, "/errors/")] = &huma.Example{Summary: p.Title, Value: p}
 	}
 	return all
 }
 
-// problems are what the route may answer with this status. A test provokes those
+// problems are what a route may answer with this status. A test provokes those
 // that say something in particular.
-func (rt route) problems(status int) []*problem {
+func (a *api) problems(rt route, status int) []*problem {
 	switch status {
 	case http.StatusBadRequest:
 		return rt.badRequests()
 	case http.StatusUnauthorized:
-		return []*problem{unauthorized.with("send a valid admin key in the header " + keyHeader)}
+		p, _ := errors.AsType[*problem](a.wrongKey())
+		return []*problem{p}
 	case http.StatusForbidden:
 		return []*problem{forbidden.with(rt.whyForbidden())}
 	case http.StatusNotFound:

@@ -21,7 +21,7 @@ type routeParams struct {
 // routeStep is one model of a route.
 type routeStep struct {
 	Provider string           `json:"provider" minLength:"1" maxLength:"64" doc:"Whose model it is: a provider of the gateway's own, or a custom provider that speaks OpenAI's API. All steps of a route must speak the same API."`
-	Model    string           `json:"model" minLength:"1" maxLength:"256"`
+	Model    string           `json:"model" minLength:"1" maxLength:"256" doc:"The model that is asked, in place of the client's."`
 	Retries  optional[int64]  `json:"retries,omitzero" minimum:"0" maximum:"5" doc:"Tries after the first; null: none."`
 	Params   routeParams      `json:"params,omitzero"`
 	Timeout  optional[string] `json:"timeout,omitzero" maxLength:"64" pattern:"^\\+?(([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))*$" doc:"How long a try may take to the first byte of its answer, such as 5s or 1m30s; null or empty: 5m."`

@@ -17,7 +17,7 @@ const reasonExpired = "expired"
 // pathRule is one allowed path of a key.
 type pathRule struct {
 	Path   string `json:"path" minLength:"5" maxLength:"1024" pattern:"^/api/[^\\x00-\\x20?#\\\\\\x7f-\\x9f]*$" doc:"The public path, for instance /api/providers/openai/v1/chat/completions."`
-	Method string `json:"method" enum:"GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS"`
+	Method string `json:"method" enum:"GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS" doc:"The HTTP method."`
 }
 
 // KeyFields are the members that create and change a key alike. The name is
@@ -26,14 +26,14 @@ type KeyFields struct {
 	Tags optional[[]string] `json:"tags,omitzero" maxItems:"100" minLength:"1" maxLength:"256" doc:"Identifiers to find the key by."`
 
 	Revoked       optional[bool]   `json:"revoked,omitzero" nullable:"false" doc:"Whether the key is refused. Not null: that must not bring a key back by accident."`
-	RevokedReason optional[string] `json:"revokedReason,omitzero" maxLength:"1024"`
+	RevokedReason optional[string] `json:"revokedReason,omitzero" maxLength:"1024" doc:"Why it is revoked; for people."`
 	TTL           optional[string] `json:"ttl,omitzero" maxLength:"64" pattern:"^([0-9]+[smhd])*$" doc:"How long the key lives, in s, m, h, d, such as 1h30m. It counts from creation; a changed one counts from the change."`
 
 	CostLimitInUSD         optional[usd]    `json:"costLimitInUsd,omitzero" minimum:"0.000000001" maximum:"9223372036" doc:"Most that the key may ever spend."`
 	CostLimitInUSDOverTime optional[usd]    `json:"costLimitInUsdOverTime,omitzero" minimum:"0.000000001" maximum:"9223372036" doc:"Most that the key may spend in one unit of time. Goes with costLimitInUsdUnit."`
-	CostLimitInUSDUnit     optional[string] `json:"costLimitInUsdUnit,omitzero" enum:"m,h,d,mo"`
+	CostLimitInUSDUnit     optional[string] `json:"costLimitInUsdUnit,omitzero" enum:"m,h,d,mo" doc:"Minute, hour, day or month of the UTC calendar."`
 	RateLimitOverTime      optional[int64]  `json:"rateLimitOverTime,omitzero" minimum:"1" format:"limit" doc:"Most requests in any window of one unit. Goes with rateLimitUnit."`
-	RateLimitUnit          optional[string] `json:"rateLimitUnit,omitzero" enum:"s,m,h,d"`
+	RateLimitUnit          optional[string] `json:"rateLimitUnit,omitzero" enum:"s,m,h,d" doc:"Second, minute, hour or day."`
 	MaxParallelRequests    optional[int64]  `json:"maxParallelRequests,omitzero" minimum:"1" maximum:"1000000" format:"limit" doc:"Most requests at the same time."`
 
 	SettingID     optional[string]     `json:"settingId,omitzero" maxLength:"64" deprecated:"true" doc:"The first of settingIds."`

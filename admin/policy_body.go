@@ -27,7 +27,7 @@ type policyConfig struct {
 
 type policyRegexRule struct {
 	Definition string       `json:"definition" minLength:"1" maxLength:"1024" doc:"A regular expression in RE2's syntax that does not match the empty text."`
-	Action     policyAction `json:"action"`
+	Action     policyAction `json:"action" doc:"What is done with what it matches."`
 }
 
 type policyRegexConfig struct {

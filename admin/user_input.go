@@ -23,14 +23,14 @@ type UserFields struct {
 	UserID optional[string]   `json:"userId,omitzero" maxLength:"256" doc:"What requests call this end user. Empty, null or left out at creation: the id of the object."`
 
 	Revoked       optional[bool]   `json:"revoked,omitzero" nullable:"false" doc:"Whether the user is refused. Not null: that must not bring a user back by accident."`
-	RevokedReason optional[string] `json:"revokedReason,omitzero" maxLength:"1024"`
+	RevokedReason optional[string] `json:"revokedReason,omitzero" maxLength:"1024" doc:"Why it is revoked; for people."`
 	TTL           optional[string] `json:"ttl,omitzero" maxLength:"64" pattern:"^([0-9]+[smhd])*$" doc:"How long the user may be served, in s, m, h, d, such as 1h30m. It counts from creation; a changed one counts from the change."`
 
 	CostLimitInUSD         optional[usd]    `json:"costLimitInUsd,omitzero" minimum:"0.000000001" maximum:"9223372036" doc:"Most that the user may ever spend."`
 	CostLimitInUSDOverTime optional[usd]    `json:"costLimitInUsdOverTime,omitzero" minimum:"0.000000001" maximum:"9223372036" doc:"Most that the user may spend in one unit of time. Goes with costLimitInUsdUnit."`
-	CostLimitInUSDUnit     optional[string] `json:"costLimitInUsdUnit,omitzero" enum:"m,h,d,mo"`
+	CostLimitInUSDUnit     optional[string] `json:"costLimitInUsdUnit,omitzero" enum:"m,h,d,mo" doc:"Minute, hour, day or month of the UTC calendar."`
 	RateLimitOverTime      optional[int64]  `json:"rateLimitOverTime,omitzero" minimum:"1" format:"limit" doc:"Most requests in any window of one unit. Goes with rateLimitUnit."`
-	RateLimitUnit          optional[string] `json:"rateLimitUnit,omitzero" enum:"s,m,h,d"`
+	RateLimitUnit          optional[string] `json:"rateLimitUnit,omitzero" enum:"s,m,h,d" doc:"Second, minute, hour or day."`
 	MaxParallelRequests    optional[int64]  `json:"maxParallelRequests,omitzero" minimum:"1" maximum:"1000000" format:"limit" doc:"Most requests at the same time."`
 
 	AllowedPaths  optional[[]pathRule] `json:"allowedPaths,omitzero" maxItems:"1000" doc:"Paths that may be called; empty: all."`
