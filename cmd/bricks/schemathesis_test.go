@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +27,9 @@ func TestSchemathesis(t *testing.T) {
 		t.Skip("no schemathesis to test with, set BRICKS_TEST_PYTHON_SCHEMATHESIS to a Python that has cmd/bricks/testdata/schemathesis/requirements.txt")
 	}
 	const key = "admin-key-of-the-schemathesis-test-0123456789"
-	s := startGateway(t, "serve", t.TempDir(), "--admin-key", key, "--log-level", "error")
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"data":[]}`) }))
+	defer provider.Close()
+	s := startGateway(t, "serve", t.TempDir(), "--admin-key", key, "--log-level", "error", "--allow-upstream", provider.Listener.Addr().String())
 	url := "http://" + s.address["admin"]
 	call := func(path, body string) []byte {
 		t.Helper()
@@ -45,8 +48,9 @@ func TestSchemathesis(t *testing.T) {
 		return object.ID
 	}
 	objects, err := json.Marshal(map[string]string{
-		"setting": made("/api/provider-settings", `{"provider":"openai","setting":{"apikey":"sk-0123456789abcdef"}}`),
+		"setting": made("/api/provider-settings", `{"provider":"openai","setting":{"apikey":"sk-0123456789abcdef","url":"`+provider.URL+`"}}`),
 		"policy":  made("/api/policies", `{"tags":["org-1"]}`),
+		"url":     provider.URL,
 	})
 	if err != nil {
 		t.Fatal(err)
