@@ -218,6 +218,11 @@ func (f *fixture) checkDocumented(r *http.Request, a answer) {
 	for _, e := range result.Errors {
 		f.t.Errorf("%s: %d: answer deviates from the document: %v\n%s", pattern, a.status, e, a.text)
 	}
+	for name := range problemHeaders(a.status) {
+		if a.header.Get(name) == "" {
+			f.t.Errorf("%s: %d: no %s", pattern, a.status, name)
+		}
+	}
 	if rt.tagged && a.status == http.StatusOK && a.header.Get("ETag") == "" {
 		f.t.Errorf("%s: no ETag", pattern)
 	}

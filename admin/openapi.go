@@ -82,10 +82,21 @@ func (a *api) operation(rt route, problemSchema *huma.Schema) *huma.Operation {
 	}
 	op.Responses["200"] = a.success(rt)
 	for _, status := range rt.failures() {
-		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status),
+		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Headers: problemHeaders(status),
 			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problemSchema, Examples: a.exampleProblems(rt, status)}}}
 	}
 	return op
+}
+
+// problemHeaders are the headers that go with a problem of this status.
+func problemHeaders(status int) map[string]*huma.Param {
+	switch status {
+	case http.StatusUnauthorized:
+		return map[string]*huma.Param{"WWW-Authenticate": {Schema: &huma.Schema{Type: huma.TypeString}, Description: "How to say who asks."}}
+	case http.StatusServiceUnavailable:
+		return map[string]*huma.Param{"Retry-After": {Schema: &huma.Schema{Type: huma.TypeInteger}, Description: "Seconds to wait before trying again."}}
+	}
+	return nil
 }
 
 func (a *api) success(rt route) *huma.Response {
@@ -107,7 +118,7 @@ func (a *api) success(rt route) *huma.Response {
 // answerSchema is the schema of an answer: a list is [] when it is empty, never null.
 func answerSchema(r huma.Registry, t reflect.Type) *huma.Schema {
 	s := r.Schema(t, true, "")
-	if s.Ref == "" && s.Nullable {
+	if s.Ref == "" { // not shared
 		s.Nullable = false
 	}
 	return s

@@ -76,7 +76,7 @@ func referenceRoutes() []referenceRow {
 				r.shows(got.body, sent)
 				r.shows(got.body, `{"createdAt":1772366400,"updatedAt":1772366400}`)
 				r.want(r.do("POST", failoverPath, sent), 409) // the path is unique
-				defaults := r.call("", "", fmt.Sprintf(`{"name":"n","path":"/","keyIds":[],"cacheConfig":{"enabled":false},"steps":[{"provider":"openai","model":"gpt-4o"}]}`))
+				defaults := r.call("", "", `{"name":"n","path":"/","keyIds":[],"cacheConfig":{"enabled":false},"steps":[{"provider":"openai","model":"gpt-4o"}]}`)
 				r.shows(defaults.body, `{"path":"/","cacheConfig":{"enabled":false,"ttl":"168h"},"steps":[{"provider":"openai","model":"gpt-4o","retries":0,"params":{},"timeout":"5m"}]}`)
 				r.want(r.do("POST", failoverPath, `{"name":"n","path":"/x"}`), 400)
 			}},
