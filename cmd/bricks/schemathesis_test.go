@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -19,8 +18,8 @@ import (
 // TestSchemathesis lets schemathesis make requests of the OpenAPI document, good
 // and bad ones, one by one and in chains, and judge the answers by it with every
 // check that it has. BRICKS_TEST_SCHEMATHESIS_EXAMPLES is how many requests an
-// operation gets in each phase. It has one worker: Python's parser fails at times
-// when several threads use it.
+// operation gets in each phase, which then begin at random. It has one worker:
+// Python's parser fails at times when several threads use it.
 func TestSchemathesis(t *testing.T) {
 	python := os.Getenv("BRICKS_TEST_PYTHON_SCHEMATHESIS")
 	if python == "" {
@@ -65,11 +64,7 @@ func TestSchemathesis(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(python), "st"), "--config-file", filepath.Join(files, "schemathesis.toml"), //nolint:gosec // the tester's own
-		"run", "openapi.json", "--url", url, "--header", "X-API-KEY: "+key, "--checks", "all", "--phases", "examples,coverage,fuzzing,stateful",
-		"--max-examples", cmp.Or(os.Getenv("BRICKS_TEST_SCHEMATHESIS_EXAMPLES"), "10"), "--workers", "1", "--continue-on-failure", "--no-color",
-		"--suppress-health-check", "all", // they are of its own speed
-		"--generation-database", "none")
+	run := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(python), "st"), schemathesisArguments(files, url, key)...) //nolint:gosec // the tester's own
 	run.Dir = dir
 	run.Env = append(os.Environ(), "SCHEMATHESIS_HOOKS=hooks", "PYTHONPATH="+files, "PYTHONDONTWRITEBYTECODE=1", "BRICKS_TEST_OBJECTS="+string(objects))
 	started := time.Now()
@@ -85,6 +80,16 @@ func TestSchemathesis(t *testing.T) {
 		}
 	}
 	t.Logf("measured: schemathesis took %s: %s", time.Since(started).Round(time.Second), regexp.MustCompile(`[0-9]+ generated.*`).Find(output))
+}
+
+func schemathesisArguments(files, url, key string) []string {
+	arguments := []string{"--config-file", filepath.Join(files, "schemathesis.toml"), "run", "openapi.json", "--url", url, "--header", "X-API-KEY: " + key,
+		"--checks", "all", "--phases", "examples,coverage,fuzzing,stateful", "--workers", "1", "--continue-on-failure", "--no-color", "--generation-database", "none",
+		"--suppress-health-check", "all"} // they are of its own speed
+	if n := os.Getenv("BRICKS_TEST_SCHEMATHESIS_EXAMPLES"); n != "" {
+		return append(arguments, "--max-examples", n)
+	}
+	return append(arguments, "--max-examples", "10", "--seed", "1")
 }
 
 // operations counts the operations of a document.
