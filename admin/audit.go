@@ -26,7 +26,7 @@ type auditQuery struct {
 	ObjectID  optional[string] `json:"objectId,omitzero" maxLength:"256" doc:"Only this object."`
 	From      optional[int64]  `json:"from,omitzero" minimum:"0" maximum:"253402300799" doc:"Changes from this Unix second on."`
 	To        optional[int64]  `json:"to,omitzero" minimum:"0" maximum:"253402300799" doc:"Changes before this Unix second."`
-	Cursor    optional[int64]  `json:"cursor,omitzero" minimum:"1" doc:"The next of the page before."`
+	Cursor    optional[int64]  `json:"cursor,omitzero" minimum:"1" maximum:"9007199254740991" doc:"The next of the page before."`
 	Limit     optional[int64]  `json:"limit,omitzero" minimum:"0" maximum:"1000" doc:"Most entries in the answer; 0 or absent: 100."`
 }
 

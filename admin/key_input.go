@@ -32,7 +32,7 @@ type KeyFields struct {
 	CostLimitInUSD         optional[usd]    `json:"costLimitInUsd,omitzero" minimum:"0.000000001" maximum:"9223372036" doc:"Most that the key may ever spend."`
 	CostLimitInUSDOverTime optional[usd]    `json:"costLimitInUsdOverTime,omitzero" minimum:"0.000000001" maximum:"9223372036" doc:"Most that the key may spend in one unit of time. Goes with costLimitInUsdUnit."`
 	CostLimitInUSDUnit     optional[string] `json:"costLimitInUsdUnit,omitzero" enum:"m,h,d,mo" doc:"Minute, hour, day or month of the UTC calendar."`
-	RateLimitOverTime      optional[int64]  `json:"rateLimitOverTime,omitzero" minimum:"1" format:"limit" doc:"Most requests in any window of one unit. Goes with rateLimitUnit."`
+	RateLimitOverTime      optional[int64]  `json:"rateLimitOverTime,omitzero" minimum:"1" maximum:"9007199254740991" format:"limit" doc:"Most requests in any window of one unit. Goes with rateLimitUnit."`
 	RateLimitUnit          optional[string] `json:"rateLimitUnit,omitzero" enum:"s,m,h,d" doc:"Second, minute, hour or day."`
 	MaxParallelRequests    optional[int64]  `json:"maxParallelRequests,omitzero" minimum:"1" maximum:"1000000" format:"limit" doc:"Most requests at the same time."`
 

@@ -158,6 +158,8 @@ func TestKeyBadInput(t *testing.T) {
 		"zero rate":            {`{` + s + `,"rateLimitOverTime":0,"rateLimitUnit":"m"}`, []string{"/rateLimitOverTime"}, true},
 		"fractional rate":      {`{` + s + `,"rateLimitOverTime":1.5,"rateLimitUnit":"m"}`, []string{"/rateLimitOverTime"}, true},
 		"huge rate":            {`{` + s + `,"rateLimitOverTime":1e40,"rateLimitUnit":"m"}`, []string{"/rateLimitOverTime"}, true},
+		"inexact rate":         {`{` + s + `,"rateLimitOverTime":9007199254740992,"rateLimitUnit":"m"}`, []string{"/rateLimitOverTime"}, true},
+		"cost over the bound":  {`{` + s + `,"costLimitInUsd":9223372036.5}`, []string{"/costLimitInUsd"}, true},
 		"rate without unit":    {`{` + s + `,"rateLimitOverTime":1}`, []string{"/rateLimitUnit"}, true},
 		"rate per month":       {`{` + s + `,"rateLimitOverTime":1,"rateLimitUnit":"mo"}`, []string{"/rateLimitUnit"}, true},
 		"ttl without unit":     {`{` + s + `,"ttl":"5"}`, []string{"/ttl"}, true},
