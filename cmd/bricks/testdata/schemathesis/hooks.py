@@ -13,7 +13,7 @@ import uuid
 import schemathesis
 
 OBJECTS = json.loads(os.environ["BRICKS_TEST_OBJECTS"])
-CAN_BE_LATER = 86400 * 1000  # seconds of the longest report
+LONGEST_REPORT = 86400 * 1000  # seconds
 PAIRS = (("costLimitInUsdOverTime", "costLimitInUsdUnit"), ("rateLimitOverTime", "rateLimitUnit"))
 
 
@@ -148,7 +148,7 @@ def price(body, query):
 
 
 def report(body, query):
-    body["end"] = min(body["end"], body["start"] + CAN_BE_LATER)
+    body["end"] = min(body["end"], body["start"] + LONGEST_REPORT)
     if "increment" in body:
         body["increment"] = max(body["increment"], 86400)
 
