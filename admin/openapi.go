@@ -16,9 +16,12 @@ const (
 	bearerScheme   = "bearerToken"
 )
 
-// openAPI spells the OpenAPI 3.1 document of the routes. The schemas are the
-// ones that requests are checked against.
-func (a *api) openAPI() ([]byte, error) {
+// openAPI spells the OpenAPI 3.1 document of the routes.
+func (a *api) openAPI() ([]byte, error) { return json.Marshal(a.describe()) }
+
+// describe makes the document. The schemas are the ones that requests are checked
+// against.
+func (a *api) describe() *huma.OpenAPI {
 	doc := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{Title: "Bricks admin API", Version: cmpVersion(a.Version),
@@ -47,7 +50,7 @@ func (a *api) openAPI() ([]byte, error) {
 		doc.AddOperation(a.operation(rt, problemSchema))
 	}
 	a.polish()
-	return json.Marshal(doc)
+	return doc
 }
 
 func cmpVersion(v string) string {
