@@ -16,7 +16,10 @@ import (
 // code without saying more than the types do.
 func ClientDocument() ([]byte, error) {
 	a := newAPI(Options{Logger: slog.New(slog.DiscardHandler)})
-	doc := a.describe()
+	doc, err := a.describe()
+	if err != nil {
+		return nil, err
+	}
 	failure := &huma.Response{Description: "Not done", Content: map[string]*huma.MediaType{
 		"application/problem+json": {Schema: a.registry.Schema(reflect.TypeFor[problem](), true, "")},
 	}}
@@ -36,6 +39,7 @@ func ClientDocument() ([]byte, error) {
 				forClients(op.RequestBody.Content)
 			}
 			for _, p := range op.Parameters {
+				p.Example = nil
 				plainWords(p.Schema)
 			}
 		}

@@ -17,11 +17,17 @@ const (
 )
 
 // openAPI spells the OpenAPI 3.1 document of the routes.
-func (a *api) openAPI() ([]byte, error) { return json.Marshal(a.describe()) }
+func (a *api) openAPI() ([]byte, error) {
+	doc, err := a.describe()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(doc)
+}
 
 // describe makes the document. The schemas are the ones that requests are checked
 // against.
-func (a *api) describe() *huma.OpenAPI {
+func (a *api) describe() (*huma.OpenAPI, error) {
 	doc := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{Title: "Bricks admin API", Version: cmpVersion(a.Version),
@@ -50,7 +56,7 @@ func (a *api) describe() *huma.OpenAPI {
 		doc.AddOperation(a.operation(rt, problemSchema))
 	}
 	a.polish()
-	return doc
+	return doc, nil
 }
 
 func cmpVersion(v string) string {

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
-	neturl "net/url"
 
+	"github.com/bricks-gateway/bricks/internal/adminclient"
 	"github.com/bricks-gateway/bricks/internal/audit"
 	"github.com/bricks-gateway/bricks/internal/progress"
 )
@@ -61,13 +60,29 @@ func askForVerdict(ctx context.Context, c config) (v auditVerdict, err error) {
 	if err != nil {
 		return v, err
 	}
-	path := "/api/audit/verification"
+	params := &adminclient.VerifyAuditParams{}
 	if c.AuditVerify.Anchor != "" {
-		path += "?anchor=" + neturl.QueryEscape(c.AuditVerify.Anchor)
+		params.Anchor = &c.AuditVerify.Anchor
 	}
-	return v, progress.Do(ctx, "verify the audit log", func(ctx context.Context) error {
-		return client.call(ctx, http.MethodGet, path, nil, &v)
+	var answer *adminclient.Verification
+	err = progress.Do(ctx, "verify the audit log", func(ctx context.Context) (err error) {
+		answer, _, err = adminclient.Answer(client.VerifyAuditWithResponse(ctx, params))
+		return err
 	})
+	if err != nil {
+		return v, err
+	}
+	v.OK, v.Entries = answer.Ok, answer.Entries
+	if answer.Anchor != nil {
+		v.Anchor = *answer.Anchor
+	}
+	if answer.Broken != nil {
+		v.Broken = *answer.Broken
+	}
+	if answer.Reason != nil {
+		v.Reason = *answer.Reason
+	}
+	return v, nil
 }
 
 // verifyStore opens the store, which brings its schema up to date.

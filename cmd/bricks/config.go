@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
 
+	"github.com/bricks-gateway/bricks/internal/cli"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/oidc"
 )
@@ -78,6 +80,8 @@ type config struct {
 	AuditVerify auditFlags        // of bricks audit verify
 	PolicyScan  scanFlags         // of bricks policy scan
 	PolicyTest  policyTestFlags   // of bricks policy test
+	Completion  cli.Completion    // of bricks completion
+	Call        callCommand       // a command of package cli; nil: the command is another
 
 	ImportFrom      gateway.Secret  `env:"IMPORT_FROM"` // may hold a password
 	ImportBricksLLM importBricksLLM // of bricks import bricksllm
@@ -94,6 +98,9 @@ type config struct {
 	OTel     otelConfig     `envPrefix:"OTEL_"`
 	GenAI    genAIConfig
 }
+
+// callCommand runs a command that does nothing but call a running gateway.
+type callCommand func(ctx context.Context, e *cli.Env) error
 
 // oidcConfig lets the admin API take tokens of an OpenID provider as soon as the
 // issuer or the audience is given.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/bricks-gateway/bricks/internal/adminclient"
 	"github.com/bricks-gateway/bricks/internal/fakeprovider"
 )
 
@@ -25,7 +26,7 @@ type upFlags struct {
 type demo struct {
 	provider   *fakeprovider.Provider
 	credential string
-	api        *adminClient
+	api        *adminclient.ClientWithResponses
 	welcome    string // what to try
 }
 
@@ -102,37 +103,52 @@ func (s *system) fillDemo(ctx context.Context) (err error) {
 	return err
 }
 
+// object is one of the API's, as JSON.
+type object map[string]any
+
+func (o object) reader() io.Reader {
+	b, _ := json.Marshal(o) // text, numbers and lists of text always encode
+	return bytes.NewReader(b)
+}
+
 // make makes the objects through the admin API.
 func (d *demo) make(ctx context.Context, out *sample) error {
-	var setting, policy struct{ ID string }
-	type object = map[string]any
-	post := func(path string, body object, answer any) error {
-		return d.api.call(ctx, http.MethodPost, path, body, answer)
+	const media = "application/json"
+	setting, _, err := adminclient.Answer(d.api.CreateProviderSettingWithBodyWithResponse(ctx, media, object{
+		"name": "the demo's provider", "provider": "openai", "setting": object{"apikey": d.credential, "url": d.provider.URL()},
+	}.reader()))
+	if err != nil {
+		return err
 	}
-	err := post("/api/provider-settings", object{"name": "the demo's provider", "provider": "openai", "setting": object{"apikey": d.credential, "url": d.provider.URL()}}, &setting)
-	if err == nil {
-		err = post("/api/policies", object{"name": "redact all, block cards", "tags": []string{"demo"},
-			"config": object{"rules": object{"all": "allow_but_redact", "credit_debit_number": "block"}}}, &policy)
+	policy, _, err := adminclient.Answer(d.api.CreatePolicyWithBodyWithResponse(ctx, media, object{
+		"name": "redact all, block cards", "tags": []string{"demo"},
+		"config": object{"rules": object{"all": "allow_but_redact", "credit_debit_number": "block"}},
+	}.reader()))
+	if err != nil {
+		return err
 	}
 	for _, k := range []struct {
 		into *demoKey
 		body object
 	}{
-		{&out.Team, object{"name": "team", "tags": []string{"demo"}, "policyId": policy.ID, "costLimitInUsdOverTime": 5, "costLimitInUsdUnit": "mo"}},
+		{&out.Team, object{"name": "team", "tags": []string{"demo"}, "policyId": policy.Id, "costLimitInUsdOverTime": 5, "costLimitInUsdUnit": "mo"}},
 		{&out.Slow, object{"name": "two a minute", "rateLimitOverTime": 2, "rateLimitUnit": "m"}},
 		{&out.Spent, object{"name": "one cent", "costLimitInUsd": 0.01}},
 	} {
-		if err == nil {
-			k.body["settingIds"] = []string{setting.ID}
-			err = post("/api/key-management/keys", k.body, k.into)
+		k.body["settingIds"] = []string{setting.Id}
+		key, _, err := adminclient.Answer(d.api.CreateKeyWithBodyWithResponse(ctx, media, k.body.reader()))
+		if err != nil {
+			return err
 		}
+		*k.into = demoKey{key.KeyId, *key.Key}
 	}
 	for _, name := range []string{"ann", "ben"} {
-		if err == nil {
-			err = post("/api/users", object{"name": name, "userId": name, "tags": []string{"demo"}, "costLimitInUsd": 1}, &struct{}{})
+		user := object{"name": name, "userId": name, "tags": []string{"demo"}, "costLimitInUsd": 1}
+		if _, _, err := adminclient.Answer(d.api.CreateUserWithBodyWithResponse(ctx, nil, media, user.reader())); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
 // call sends what reports are to show: two users, two models, personal data, and
@@ -166,8 +182,8 @@ func (d *demo) spend(ctx context.Context, proxy string, key demoKey) error {
 			return fmt.Errorf("a sample call is answered with status %d", status)
 		}
 		// A call before may have been refused for what one before it still held.
-		var standing struct{ RunningRequests int }
-		if err := d.api.call(ctx, http.MethodGet, "/api/reporting/keys/"+key.KeyID, nil, &standing); err != nil {
+		standing, _, err := adminclient.Answer(d.api.GetKeyStandingWithResponse(ctx, key.KeyID))
+		if err != nil {
 			return err
 		}
 		if idle = standing.RunningRequests == 0; idle {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bricks-gateway/bricks/admin"
 	"github.com/bricks-gateway/bricks/controlplane"
+	"github.com/bricks-gateway/bricks/internal/cli"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/imports"
 	"github.com/bricks-gateway/bricks/internal/imports/adopt"
@@ -169,19 +170,19 @@ func printImport(stdout io.Writer, results []adopt.Result, notes []string, kept 
 	fmt.Fprintln(table, "WHAT\tKIND\tNAME\tID")
 	for _, r := range results {
 		counts[r.Outcome]++
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.Outcome, r.Kind, printable(r.Name), r.ID)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.Outcome, r.Kind, cli.Printable(r.Name), r.ID)
 		if flags.DryRun && r.Outcome == adopt.Made {
-			fmt.Fprintf(table, "\t\t%s\n", printable(r.Describe()))
+			fmt.Fprintf(table, "\t\t%s\n", cli.Printable(r.Describe()))
 		}
 		for _, text := range append(r.Why, r.Notes...) {
-			fmt.Fprintf(table, "\t\t- %s\n", printable(text))
+			fmt.Fprintf(table, "\t\t- %s\n", cli.Printable(text))
 		}
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
 	for _, text := range notes {
-		fmt.Fprintf(stdout, "note: %s\n", printable(text))
+		fmt.Fprintf(stdout, "note: %s\n", cli.Printable(text))
 	}
 	fmt.Fprintf(stdout, "%d new, %d there already, %d refused.\n", counts[adopt.Made], counts[adopt.Present], counts[adopt.Refused])
 	switch refused := counts[adopt.Refused]; {

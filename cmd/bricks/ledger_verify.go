@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 
+	"github.com/bricks-gateway/bricks/internal/adminclient"
 	"github.com/bricks-gateway/bricks/internal/progress"
 )
 
@@ -17,16 +16,10 @@ func runLedgerVerify(ctx context.Context, c config, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var answer struct {
-		Accounts    int
-		Differences []struct {
-			Account                   string
-			Window                    bool
-			CountedInUSD, LedgerInUSD json.Number
-		}
-	}
-	err = progress.Do(ctx, "verify the ledger", func(ctx context.Context) error {
-		return client.call(ctx, http.MethodGet, "/api/reporting/ledger", nil, &answer)
+	var answer *adminclient.LedgerAnswer
+	err = progress.Do(ctx, "verify the ledger", func(ctx context.Context) (err error) {
+		answer, _, err = adminclient.Answer(client.VerifyLedgerWithResponse(ctx))
+		return err
 	})
 	if err != nil {
 		return err
@@ -36,7 +29,7 @@ func runLedgerVerify(ctx context.Context, c config, stdout io.Writer) error {
 		if d.Window {
 			of = "running window"
 		}
-		if _, err := fmt.Fprintf(stdout, "%s %s: counted $%s, the events say $%s\n", d.Account, of, d.CountedInUSD, d.LedgerInUSD); err != nil {
+		if _, err := fmt.Fprintf(stdout, "%s %s: counted $%s, the events say $%s\n", d.Account, of, d.CountedInUsd, d.LedgerInUsd); err != nil {
 			return err
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"github.com/bricks-gateway/bricks/envoy"
+	"github.com/bricks-gateway/bricks/internal/cli"
 	"github.com/bricks-gateway/bricks/internal/progress"
 	"github.com/bricks-gateway/bricks/internal/telemetry"
 )
@@ -34,7 +35,7 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "bricks:", err)
-		os.Exit(1)
+		os.Exit(cli.ExitCode(err))
 	}
 }
 
@@ -47,7 +48,10 @@ func run(ctx context.Context, args, environment []string, stdout, stderr io.Writ
 		return nil
 	}
 	if err != nil {
-		return err
+		return &cli.Usage{Err: err}
+	}
+	if c.Call != nil {
+		return runCall(ctx, c, environment, stdout, stderr)
 	}
 	level, err := logLevel(c.LogLevel)
 	if err != nil {
@@ -80,12 +84,14 @@ func run(ctx context.Context, args, environment []string, stdout, stderr io.Writ
 		return runRerate(ctx, c, stdout, stderr)
 	case "import bricksllm", "import litellm":
 		return runImport(ctx, c, command, stdout, stderr)
-	case "policy test <id> <text>":
+	case "policies test <id> <text>":
 		return runPolicyTest(ctx, c, slog.New(slog.NewJSONHandler(stderr, nil)), stdout)
 	case "settings test <id>":
 		return runSettingTest(ctx, c, stdout)
-	case "policy scan":
+	case "policies scan":
 		return runPolicyScan(ctx, c, slog.New(slog.NewJSONHandler(stderr, nil)), os.Stdin, stdout)
+	case "completion <shell>":
+		return c.Completion.Print(stdout)
 	case "version":
 		_, err := fmt.Fprintf(stdout, "bricks %s (%s, Envoy %s)\n", version(), runtime.Version(), envoy.PinnedVersion())
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/caarlos0/env/v11"
 
+	"github.com/bricks-gateway/bricks/internal/cli"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 )
 
@@ -57,11 +58,13 @@ type commandLine struct {
 		Verify struct{} `cmd:"" help:"Compare what the running gateway counts with the sums of its events."`
 	} `cmd:"" help:"Look at the ledger."`
 	Audit    auditCommand    `cmd:"" help:"Look at the audit log."`
-	Settings settingsCommand `cmd:"" help:"Tools for provider settings."`
-	Events   eventsCommand   `cmd:"" help:"Tools for events."`
-	Policy   policyCommand   `cmd:"" help:"Tools for policies."`
-	Import   importCommand   `cmd:"" help:"Take over what another gateway has."`
-	Version  struct{}        `cmd:"" help:"Print the versions."`
+	Settings settingsCommand `cmd:"" help:"Provider settings: the credentials."`
+	Policies policyCommand   `cmd:"" aliases:"policy" help:"Policies, and tools to try them."`
+	Events   eventsCommand   `cmd:"" help:"What was asked, answered and charged."`
+	cli.Commands
+	Import     importCommand  `cmd:"" help:"Take over what another gateway has."`
+	Completion cli.Completion `cmd:"" help:"Print the script that lets a shell complete commands and flags."`
+	Version    struct{}       `cmd:"" help:"Print the versions."`
 }
 
 // errHelp says that help was asked for and printed.
@@ -76,10 +79,14 @@ func parse(args []string, environment []string, stdout, stderr io.Writer) (comma
 		errFlags error
 	)
 	parser, err := kong.New(&cl, kong.Name("bricks"), kong.Writers(stdout, stderr),
+		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true}), kong.Help(printHelp),
 		kong.Description("An LLM gateway on Envoy. Each flag has a variable, given with its default in brackets; docs/configuration.md has the rest."),
 		kong.Exit(func(int) { helped = true }))
 	if err != nil {
 		return "", config{}, fmt.Errorf("build command line: %w", err)
+	}
+	if len(args) > 0 && args[0] == cli.CompleteCommand {
+		return "", config{}, errors.Join(cli.Complete(parser.Model, args[1:], stdout), errHelp)
 	}
 	parsed, err := parser.Parse(args)
 	// kong stops at the first unknown flag; the rest is to be judged as well.
@@ -95,20 +102,27 @@ func parse(args []string, environment []string, stdout, stderr io.Writer) (comma
 	if helped {
 		return "", config{}, errHelp
 	}
-	if errFlags == nil && parsed.Command() == "version" {
-		return "version", defaults(), nil // whatever the variables hold
-	}
 	c = defaults()
-	if errFlags == nil && parsed.Command() == "policy scan" {
-		if c.PolicyScan = cl.Policy.Scan; !c.PolicyScan.overNetwork() {
-			return "policy scan", c, nil // a tool that reads no variables
+	if errFlags == nil {
+		switch command := parsed.Command(); command {
+		case "version":
+			return command, c, nil // whatever the variables hold
+		case "completion <shell>":
+			c.Completion = cl.Completion
+			return command, c, nil
+		case "policies scan":
+			if c.PolicyScan = cl.Policies.Scan; !c.PolicyScan.overNetwork() {
+				return command, c, nil // a tool that reads no variables
+			}
+		}
+		if cl.callsOnly(parsed) {
+			return parsed.Command(), c, c.readForCall(&cl, parsed, environment)
 		}
 	}
 	faults := []error{errFlags, c.readEnvironment(environment)}
 	c.apply(&cl)
 	if errFlags == nil {
-		c.Rerate, c.SettingTest, c.PolicyTest = cl.Events.Rerate, cl.Settings.Test, cl.Policy.Test
-		c.AuditVerify = cl.Audit.Verify
+		c.PolicyTest, c.AuditVerify = cl.Policies.Test, cl.Audit.Verify
 		c.Up = cl.Up
 		c.applyImport(&cl.Import)
 		if parsed.Command() == "import litellm" {

@@ -15,13 +15,15 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/bricks-gateway/bricks/internal/cli"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/pii"
 	"github.com/bricks-gateway/bricks/internal/pii/scan"
 )
 
-// policyCommand holds the tools for policies.
+// policyCommand holds what can be done with policies.
 type policyCommand struct {
+	cli.Policies
 	Scan scanFlags       `cmd:"" help:"Read JSON lines {\"id\",\"text\"} on standard input, and write what the detectors find in each text. Needs no gateway, no network and no data."`
 	Test policyTestFlags `cmd:"" help:"Apply a policy to a text, and say what becomes of it."`
 }

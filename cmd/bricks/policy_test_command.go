@@ -7,13 +7,12 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"net/http"
-	neturl "net/url"
 	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/bricks-gateway/bricks/internal/adminclient"
 	"github.com/bricks-gateway/bricks/internal/gateway"
 	"github.com/bricks-gateway/bricks/internal/pii/scan"
 	"github.com/bricks-gateway/bricks/internal/policy"
@@ -73,29 +72,19 @@ func fetchPolicy(ctx context.Context, c config) (*policy.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	var answer struct {
-		ID     string
-		Config struct {
-			Rules map[string]gateway.PolicyAction
-		}
-		RegexConfig struct {
-			Rules []struct {
-				Definition string
-				Action     gateway.PolicyAction
-			}
-		}
-		RestoreInResponse bool
-		OnError           string
-		Detectors         []string
-	}
-	if err := client.call(ctx, http.MethodGet, "/api/policies/"+neturl.PathEscape(c.PolicyTest.ID), nil, &answer); err != nil {
+	answer, _, err := adminclient.Answer(client.GetPolicyWithResponse(ctx, c.PolicyTest.ID))
+	if err != nil {
 		return nil, err
 	}
 	p := &gateway.Policy{
-		ID: answer.ID, Rules: answer.Config.Rules, RestoreInResponse: answer.RestoreInResponse, OnError: answer.OnError, Detectors: answer.Detectors,
+		ID: answer.Id, Rules: map[string]gateway.PolicyAction{}, RestoreInResponse: answer.RestoreInResponse,
+		OnError: answer.OnError, Detectors: answer.Detectors,
+	}
+	for name, action := range answer.Config.Rules {
+		p.Rules[name] = gateway.PolicyAction(action)
 	}
 	for _, r := range answer.RegexConfig.Rules {
-		p.Regex = append(p.Regex, gateway.RegexRule{Definition: r.Definition, Action: r.Action})
+		p.Regex = append(p.Regex, gateway.RegexRule{Definition: r.Definition, Action: gateway.PolicyAction(r.Action)})
 	}
 	return policy.New(p)
 }

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	neturl "net/url"
+
+	"github.com/bricks-gateway/bricks/internal/adminclient"
+	"github.com/bricks-gateway/bricks/internal/cli"
 )
 
-// settingsCommand holds the tools for provider settings.
+// settingsCommand holds what can be done with provider settings.
 type settingsCommand struct {
+	cli.Settings
 	Test settingFlags `cmd:"" help:"Call the provider with a setting, and say whether it works."`
 }
 
@@ -26,25 +28,19 @@ func runSettingTest(ctx context.Context, c config, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var answer struct {
-		OK          bool
-		Status      int
-		LatencyInMs int64
-		Hint        string
-	}
-	path := "/api/provider-settings/" + neturl.PathEscape(c.SettingTest.ID) + "/test"
-	if err := client.call(ctx, http.MethodPost, path, struct{}{}, &answer); err != nil {
+	answer, _, err := adminclient.Answer(client.TestProviderSettingWithResponse(ctx, c.SettingTest.ID))
+	if err != nil {
 		return err
 	}
-	if answer.Status != 0 {
-		_, err = fmt.Fprintf(stdout, "status %d after %d ms\n", answer.Status, answer.LatencyInMs)
+	if answer.Status != nil {
+		_, err = fmt.Fprintf(stdout, "status %d after %d ms\n", *answer.Status, answer.LatencyInMs)
 	} else {
 		_, err = fmt.Fprintf(stdout, "no answer after %d ms\n", answer.LatencyInMs)
 	}
 	if err != nil {
 		return err
 	}
-	if !answer.OK {
+	if !answer.Ok {
 		return errors.New(answer.Hint)
 	}
 	_, err = fmt.Fprintln(stdout, answer.Hint)

@@ -58,10 +58,10 @@ func (e *Env) remark(body []byte) {
 		return
 	}
 	for _, w := range r.Warnings {
-		e.notef("Note: %s", printable(w))
+		e.notef("Note: %s", Printable(w))
 	}
 	for _, who := range r.Unacknowledged {
-		e.notef("Done, but not known yet to: %s", printable(who))
+		e.notef("Done, but not known yet to: %s", Printable(who))
 	}
 }
 

@@ -29,7 +29,7 @@ type remove struct {
 // Run is what kong calls.
 func (c *remove) Run(ctx context.Context, e *Env, o objects) error {
 	if !c.Yes {
-		if err := e.confirm("Delete " + o.what() + " " + printable(strings.Join(c.IDs, ", ")) + "?"); err != nil {
+		if err := e.confirm("Delete " + o.what() + " " + Printable(strings.Join(c.IDs, ", ")) + "?"); err != nil {
 			return err
 		}
 	}

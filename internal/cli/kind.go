@@ -79,7 +79,7 @@ func (k *kind[T]) delete(ctx context.Context, e *Env, o output, id string) error
 	if o.json() {
 		return e.print(body)
 	}
-	e.notef("Deleted %s %s.", k.noun, printable(id))
+	e.notef("Deleted %s %s.", k.noun, Printable(id))
 	return nil
 }
 

@@ -80,7 +80,7 @@ func cellText(value any, now time.Time, whole bool) string {
 	default:
 		text = fmt.Sprint(v)
 	}
-	text = printable(text)
+	text = Printable(text)
 	if !whole {
 		text = short(text)
 	}
@@ -119,9 +119,9 @@ func distance(d time.Duration) string {
 	return "in " + text
 }
 
-// printable takes what would move a terminal's cursor out of a text that a client
+// Printable takes what would move a terminal's cursor out of a text that a client
 // chose.
-func printable(text string) string {
+func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '?'
