@@ -7,7 +7,7 @@ ROUNDS        ?= 5
 EVENTS        ?= 10000000
 NER           := internal/pii/ner/train
 
-.PHONY: help build envoy run demo test e2e soak race lint generate check bench bench-reporting fuzz pii model clean
+.PHONY: help build envoy run demo test e2e soak race lint generate client check bench bench-reporting fuzz pii model clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,17 +47,22 @@ lint: ## Check format, vet and staticcheck
 	go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
-generate: .venv/bin/python-grpc-tools-protoc ## Generate Go from the .proto files
+generate: client .venv/bin/python-grpc-tools-protoc ## Generate Go from the .proto files and the OpenAPI document
 	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc
 	PATH="$(CURDIR)/bin:$$PATH" $< -I. --go_out=. --go_opt=paths=source_relative \
 		--go-grpc_out=. --go-grpc_opt=paths=source_relative $(PROTOS)
+
+client: ## Generate the Go client from the admin API's OpenAPI document
+	@mkdir -p bin
+	go run ./admin/document > bin/openapi.json
+	go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -config internal/adminclient/oapi-codegen.yaml bin/openapi.json
 
 .venv/bin/python-grpc-tools-protoc:
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check grpcio-tools==1.85.1
 
 check: generate lint race ## Fail when generated code is stale, then lint and race
-	git diff --exit-code -- proto
+	git diff --exit-code -- proto internal/adminclient
 
 bench: build ## Compare bare Envoy, a no-op ext_proc and the gateway
 	@[ -n "$$ENVOY_PATH" ] || command -v envoy >/dev/null || $(MAKE) --no-print-directory envoy

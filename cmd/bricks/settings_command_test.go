@@ -9,10 +9,11 @@ import (
 )
 
 func TestSettingsTestCommand(t *testing.T) {
-	status, body := 200, ""
+	status, media, body := 200, "application/json", ""
 	var got string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got = r.Method + " " + r.URL.EscapedPath() + " " + r.Header.Get("X-API-KEY")
+		w.Header().Set("Content-Type", media)
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(body))
 	}))
@@ -36,13 +37,15 @@ func TestSettingsTestCommand(t *testing.T) {
 	if out, err := command("test", "some-id"); err == nil || out != "no answer after 7 ms\n" {
 		t.Errorf("no answer: %q, %v", out, err)
 	}
-	status, body = 404, `{"title":"Not Found","status":404,"detail":"there is no such setting"}`
+	status, media, body = 404, "application/problem+json", `{"title":"Not Found","status":404,"detail":"there is no such setting"}`
 	if _, err := command("test", "a/b"); err == nil || !strings.Contains(err.Error(), "there is no such setting") || !strings.Contains(got, "a%2Fb") {
 		t.Errorf("an unknown setting: %v, asked %s", err, got)
 	}
-	status, body = 200, "<html>"
-	if _, err := command("test", "some-id"); err == nil {
-		t.Error("an answer that is no JSON passes")
+	for _, media = range []string{"application/json", "text/html"} {
+		status, body = 200, "<html>"
+		if _, err := command("test", "some-id"); err == nil || !strings.Contains(err.Error(), "is not the admin API") {
+			t.Errorf("an answer that is no JSON, called %s: %v", media, err)
+		}
 	}
 	if _, err := command("test"); err == nil {
 		t.Error("a missing id passes")

@@ -101,6 +101,9 @@ func (d doer) Do(r *http.Request) (*http.Response, error) {
 		if r.Context().Err() != nil {
 			return nil, r.Context().Err()
 		}
+		if u, ok := errors.AsType[*url.Error](err); ok {
+			err = u.Err // the server is named below
+		}
 		return nil, &Unreachable{Server: r.URL.Scheme + "://" + r.URL.Host, Err: err}
 	}
 	if d.most > 0 {

@@ -84,6 +84,9 @@ func callError(err error) error {
 	if broken || other {
 		return &Error{Code: http.StatusOK}
 	}
+	if _, long := errors.AsType[*http.MaxBytesError](err); long {
+		return fmt.Errorf("the answer has more than %d MiB", maxAnswer>>20)
+	}
 	return err
 }
 

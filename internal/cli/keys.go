@@ -31,20 +31,26 @@ type keyAnswer = adminclient.KeyAnswer
 
 var keys = &kind[keyAnswer]{
 	noun: "key",
+	hint: func(k keyAnswer) string {
+		if k.Key == nil || k.IsKeyNotHashed {
+			return ""
+		}
+		return "Keep the secret: it is not shown again."
+	},
 	columns: []column[keyAnswer]{
 		{"ID", func(k keyAnswer) any { return k.KeyId }},
 		{"NAME", func(k keyAnswer) any { return k.Name }},
 		{"TAGS", func(k keyAnswer) any { return k.Tags }},
 		{"STATE", keyState},
 		{"COST LIMIT", func(k keyAnswer) any { return upTo(k.CostLimitInUsd) }},
-		{"RATE LIMIT", func(k keyAnswer) any { return limitText(k.RateLimitOverTime, k.RateLimitUnit) }},
+		{"RATE LIMIT", func(k keyAnswer) any { return rateText(k.RateLimitOverTime, k.RateLimitUnit) }},
 		{"EXPIRES", func(k keyAnswer) any { return at(k.ExpiresAt) }},
 		{"CREATED", func(k keyAnswer) any { return moment(k.CreatedAt) }},
 	},
 	details: []column[keyAnswer]{
 		{"UPDATED", func(k keyAnswer) any { return moment(k.UpdatedAt) }},
 		{"REVOKED FOR", func(k keyAnswer) any { return k.RevokedReason }},
-		{"COST LIMIT OVER TIME", func(k keyAnswer) any { return limitText(k.CostLimitInUsdOverTime, k.CostLimitInUsdUnit) }},
+		{"COST LIMIT OVER TIME", func(k keyAnswer) any { return costRate(k.CostLimitInUsdOverTime, k.CostLimitInUsdUnit) }},
 		{"MAX PARALLEL", func(k keyAnswer) any { return either(k.MaxParallelRequests) }},
 		{"SETTINGS", func(k keyAnswer) any { return k.SettingIds }},
 		{"MODELS", func(k keyAnswer) any { return k.AllowedModels }},

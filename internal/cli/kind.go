@@ -18,9 +18,10 @@ type client = adminclient.ClientWithResponses
 // operation that the API does not have is nil, and its command is not offered.
 type kind[T any] struct {
 	noun    string
-	columns []column[T] // of the table
-	details []column[T] // besides, when one object is shown
-	blank   string      // members of a new object that the API wants and flags may leave out
+	columns []column[T]    // of the table
+	details []column[T]    // besides, when one object is shown
+	blank   string         // members of a new object that the API wants and flags may leave out
+	hint    func(T) string // what a person has to be told beside the answer; nil: nothing
 
 	fetch  func(ctx context.Context, c *client, id string) (*T, []byte, error)
 	add    func(ctx context.Context, c *client, body io.Reader) (*T, []byte, error)
@@ -90,6 +91,9 @@ func (k *kind[T]) show(e *Env, o output) func(*T, []byte, error) error {
 			return err
 		}
 		e.remark(body)
+		if k.hint != nil && k.hint(*answer) != "" {
+			e.notef("%s", k.hint(*answer))
+		}
 		if o.json() {
 			return e.print(body)
 		}

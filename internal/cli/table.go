@@ -103,13 +103,13 @@ func short(text string) string {
 func distance(d time.Duration) string {
 	ago := d <= 0
 	seconds := math.Abs(d.Seconds())
-	text := fmt.Sprintf("%.0fs", math.Floor(seconds))
+	text := fmt.Sprintf("%.0fs", seconds)
 	for _, u := range []struct {
 		seconds float64
 		unit    string
 	}{{86400, "d"}, {3600, "h"}, {60, "m"}} {
 		if seconds >= 2*u.seconds {
-			text = fmt.Sprintf("%.0f%s", math.Floor(seconds/u.seconds), u.unit)
+			text = fmt.Sprintf("%.0f%s", math.Round(seconds/u.seconds), u.unit)
 			break
 		}
 	}

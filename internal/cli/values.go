@@ -141,10 +141,18 @@ func Time(text string) (unixSeconds int64, err error) {
 	return t.Unix(), nil
 }
 
-// limitText says a rate limit as its flag takes it.
-func limitText[N int64 | json.Number](n *N, unit *string) string {
+// rateText says a limit of requests as its flag takes it.
+func rateText(n *int64, unit *string) string {
 	if n == nil || unit == nil {
 		return ""
 	}
-	return fmt.Sprintf("%v/%s", *n, *unit)
+	return fmt.Sprintf("%d/%s", *n, *unit)
+}
+
+// costRate says a limit of money in a unit of time.
+func costRate(n *json.Number, unit *string) string {
+	if n == nil || unit == nil {
+		return ""
+	}
+	return fmt.Sprintf("$%s/%s", *n, *unit)
 }
