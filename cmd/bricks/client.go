@@ -31,7 +31,11 @@ func newAdminClient(c config) (*adminclient.ClientWithResponses, error) {
 	if err != nil {
 		return nil, err
 	}
-	return adminclient.New(server)
+	client, err := adminclient.New(server)
+	if err != nil {
+		return nil, &cli.Usage{Err: err}
+	}
+	return client, nil
 }
 
 // clientKey is the admin key to call with: the first that may write everything, or

@@ -38,6 +38,22 @@ type Env struct {
 	Now            func() time.Time
 }
 
+// connect returns a client of the gateway.
+func (e *Env) connect() (*client, error) { return connected(adminclient.New(e.Server)) }
+
+// connectStreaming returns one for answers of any length.
+func (e *Env) connectStreaming() (*client, error) {
+	return connected(adminclient.NewStreaming(e.Server))
+}
+
+// connected says that what is wrong with a client is how it was asked for.
+func connected(c *client, err error) (*client, error) {
+	if err != nil {
+		return nil, &Usage{err}
+	}
+	return c, nil
+}
+
 // output is how a command shows what the API answered.
 type output struct {
 	Output string `short:"o" enum:"table,json" default:"table" placeholder:"table|json" help:"table, for people (on a terminal and in a pipe alike), or json: what the API answered, as it is."`

@@ -102,7 +102,7 @@ func (x *eventExport) Run(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	c, err := adminclient.NewStreaming(e.Server)
+	c, err := e.connectStreaming()
 	if err != nil {
 		return err
 	}

@@ -192,7 +192,7 @@ type keyRotate struct {
 
 // Run is what kong calls.
 func (r *keyRotate) Run(ctx context.Context, e *Env) error {
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ type keySpend struct {
 
 // Run is what kong calls.
 func (s *keySpend) Run(ctx context.Context, e *Env) error {
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (k *kind[T]) what() string    { return k.noun }
 func (k *kind[T]) newBody() string { return k.blank }
 
 func (k *kind[T]) get(ctx context.Context, e *Env, o output, id string) error {
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (k *kind[T]) get(ctx context.Context, e *Env, o output, id string) error {
 }
 
 func (k *kind[T]) create(ctx context.Context, e *Env, o output, body []byte) error {
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (k *kind[T]) create(ctx context.Context, e *Env, o output, body []byte) err
 }
 
 func (k *kind[T]) update(ctx context.Context, e *Env, o output, id string, body []byte) error {
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (k *kind[T]) update(ctx context.Context, e *Env, o output, id string, body 
 }
 
 func (k *kind[T]) delete(ctx context.Context, e *Env, o output, id string) error {
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-
-	"github.com/bricks-gateway/bricks/internal/adminclient"
 )
 
 // mostAtOnce is the largest page that the API answers with.
@@ -49,7 +47,7 @@ func listPages[T any](ctx context.Context, e *Env, o output, p paging, columns [
 	if p.Limit < 1 {
 		return Usagef("--limit: must be at least 1")
 	}
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}

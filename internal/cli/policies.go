@@ -85,7 +85,7 @@ type policyList struct {
 
 // Run is what kong calls.
 func (l *policyList) Run(ctx context.Context, e *Env) error {
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}

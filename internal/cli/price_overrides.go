@@ -52,7 +52,7 @@ type overrideList struct {
 
 // Run is what kong calls.
 func (l *overrideList) Run(ctx context.Context, e *Env) error {
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}

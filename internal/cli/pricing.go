@@ -101,7 +101,7 @@ func (g *priceGet) Run(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (s *priceSet) Run(ctx context.Context, e *Env) error {
 	if err != nil {
 		return err
 	}
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ var pricePolicies = &kind[adminclient.PricePolicyAnswer]{columns: []column[admin
 
 // Run is what kong calls.
 func (p *pricePolicy) Run(ctx context.Context, e *Env) error {
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ type providerList struct {
 
 // Run is what kong calls.
 func (l *providerList) Run(ctx context.Context, e *Env) error {
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ type routeList struct{ output }
 
 // Run is what kong calls.
 func (l *routeList) Run(ctx context.Context, e *Env) error {
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ type routePurge struct {
 
 // Run is what kong calls.
 func (p *routePurge) Run(ctx context.Context, e *Env) error {
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ type settingList struct{ output }
 
 // Run is what kong calls.
 func (l *settingList) Run(ctx context.Context, e *Env) error {
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ type userSpend struct {
 
 // Run is what kong calls.
 func (s *userSpend) Run(ctx context.Context, e *Env) error {
-	c, err := adminclient.New(e.Server)
+	c, err := e.connect()
 	if err != nil {
 		return err
 	}
