@@ -59,6 +59,8 @@ var confined = []struct {
 	{"redis/go-redis", []string{"internal/limit/redis", "internal/cache/redis"}, "Redis is a limiter's and a cache's business"},
 	{"aws/(aws-sdk-go-v2|smithy-go)", []string{"internal/pii/comprehend"}, "the SDK of AWS is a detector's business"},
 	{"go.opentelemetry.io/", []string{"internal/telemetry"}, "what makes and sends spans is telemetry's business"},
+	{"oapi-codegen", []string{"internal/adminclient", "internal/cli"}, "the generated client is the command line's business"},
+	{"alecthomas/kong", []string{"cmd", "internal/cli"}, "flags are the program's business"},
 	{"danielgtaylor/huma", []string{"admin"}, "HTTP is the admin API's business"},
 }
 
