@@ -9,11 +9,13 @@ import (
 
 	"github.com/bricks-gateway/bricks/internal/adminclient"
 	"github.com/bricks-gateway/bricks/internal/audit"
+	"github.com/bricks-gateway/bricks/internal/cli"
 	"github.com/bricks-gateway/bricks/internal/progress"
 )
 
-// auditCommand holds the tools for the audit log.
+// auditCommand holds what can be done with the audit log.
 type auditCommand struct {
+	cli.Audit
 	Verify auditFlags `cmd:"" help:"Say whether the audit log is as it was written: exit code 0, or 1 and the first entry that is not."`
 }
 

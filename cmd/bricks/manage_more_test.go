@@ -2,6 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -101,6 +105,67 @@ func TestPricingCommands(t *testing.T) {
 	}
 	holds(t, m.must("pricing", "policy", "allow", "-o", "json").stdout, `{"unknownPricePolicy":"allow","source":"stored"}`)
 	holds(t, m.ask("/api/pricing/policy"), `{"unknownPricePolicy":"allow","source":"stored"}`)
+}
+
+// TestAdminKeyAndAuditCommands makes an admin key, works with it, takes it away, and
+// finds all that in the audit log.
+func TestAdminKeyAndAuditCommands(t *testing.T) {
+	m := startManaged(t)
+	made := m.must("admin-keys", "create", "--name=ann", "--role=admin", "--tag=t")
+	secret, id := lineOf(made.stdout, "secret"), lineOf(made.stdout, "id")
+	if secret == "" || !strings.Contains(made.stderr, "not shown again") {
+		t.Fatalf("create: %s%s", made.stdout, made.stderr)
+	}
+	if out := m.must("admin-keys", "list").stdout; !strings.Contains(words(out), id+" ann admin t ") || strings.Contains(out, secret) {
+		t.Errorf("list:\n%s", out)
+	}
+	if got, want := m.must("admin-keys", "get", id, "-o", "json").stdout, m.ask("/api/admin-keys/"+id); got != want {
+		t.Errorf("get: %s, want %s", got, want)
+	}
+	user := lineOf(m.must("users", "create", "--name=hers", "--tag=t", "--admin-key="+secret).stdout, "id")
+	if r := m.run("users", "create", "--name=not hers", "--tag=u", "--admin-key="+secret); cli.ExitCode(r.err) != cli.ExitRefused {
+		t.Errorf("outside of its tags: %v", r.err)
+	}
+	m.must("admin-keys", "delete", id, "--yes")
+	if r := m.run("users", "list", "--admin-key="+secret); cli.ExitCode(r.err) != cli.ExitForbidden {
+		t.Errorf("a deleted admin key: %v", r.err)
+	}
+
+	out := words(m.must("audit", "list").stdout)
+	for i, want := range []string{"NUMBER WHEN WHO FROM OPERATION OBJECT", "deleteAdminKey " + id, "createUser " + user, "createAdminKey " + id} {
+		if line := strings.Split(out, "\n")[i]; !strings.HasSuffix(line, want) {
+			t.Errorf("line %d of the audit log: %q, want %q", i, line, want)
+		}
+	}
+	if got, want := m.must("audit", "list", "--object="+user, "-o", "json").stdout, m.ask("/api/audit?objectId="+user); `{"entries":`+strings.TrimSpace(got)+"}" != strings.TrimSpace(want) {
+		t.Errorf("list -o json: %s, the API: %s", got, want)
+	}
+	if got := m.must("audit", "list", "--limit=2").stderr; !strings.Contains(got, "first 2") {
+		t.Errorf("list --limit=2 says %q", got)
+	}
+}
+
+// TestTheDocumentedCommandsParse reads every command of docs/cli.md as the program
+// does.
+func TestTheDocumentedCommandsParse(t *testing.T) {
+	text, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, match := range regexp.MustCompile("(?m)(?:^|`|\\()bricks ([^`|>)\n]+)").FindAllStringSubmatch(string(text), -1) {
+		args := strings.Fields(strings.ReplaceAll(match[1], `"Team A"`, "Team"))
+		if strings.Contains(match[1], "…") || len(args) < 2 || strings.ToUpper(args[0]) == args[0] {
+			continue // bricks keys, bricks GROUP COMMAND: no commands
+		}
+		found++
+		if _, _, err := parse(args, nil, io.Discard, io.Discard); err != nil && !errors.Is(err, errHelp) {
+			t.Errorf("bricks %s: %v", match[1], err)
+		}
+	}
+	if found < 15 {
+		t.Errorf("%d commands were found", found)
+	}
 }
 
 // lineOf is what stands behind a name where one object is shown.

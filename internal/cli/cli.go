@@ -1,5 +1,6 @@
 // Package cli holds the commands that manage a running gateway through its admin
-// API: bricks keys, settings, providers, routes, policies, users, events, pricing.
+// API: bricks keys, settings, providers, routes, policies, users, events, pricing,
+// admin-keys, and audit list.
 //
 // A group is a struct of commands for kong and a kind: a table of what its objects
 // are called, which operations of the generated client act on them, and which
@@ -18,7 +19,7 @@ import (
 )
 
 // Commands are the groups that are nothing but commands of this package. Settings,
-// Policies and Events have tools of the program's own beside them, so that the
+// Policies, Events and Audit have tools of the program's own beside them, so that the
 // program names those itself.
 type Commands struct {
 	Keys      Keys      `cmd:"" help:"Keys of the gateway."`
@@ -26,6 +27,7 @@ type Commands struct {
 	Routes    Routes    `cmd:"" help:"Routes: failover, answers that are kept."`
 	Users     Users     `cmd:"" help:"End users and their limits."`
 	Pricing   Pricing   `cmd:"" help:"Prices, and what happens without one."`
+	AdminKeys AdminKeys `cmd:"" help:"Keys of the admin API."`
 }
 
 // Env is what a command has of the world.

@@ -31,12 +31,7 @@ type keyAnswer = adminclient.KeyAnswer
 
 var keys = &kind[keyAnswer]{
 	noun: "key",
-	hint: func(k keyAnswer) string {
-		if k.Key == nil || k.IsKeyNotHashed {
-			return ""
-		}
-		return "Keep the secret: it is not shown again."
-	},
+	hint: func(k keyAnswer) string { return keepSecret(k.Key != nil && !k.IsKeyNotHashed) },
 	columns: []column[keyAnswer]{
 		{"ID", func(k keyAnswer) any { return k.KeyId }},
 		{"NAME", func(k keyAnswer) any { return k.Name }},
