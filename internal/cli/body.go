@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,74 +21,69 @@ type file struct {
 // flags, one of the generated types, has set, and null for those to clear.
 // Whether the result is right is for the API to say.
 func (f file) body(e *Env, blank string, flags any, clear []string) ([]byte, error) {
-	given, err := json.Marshal(flags)
+	text, err := json.Marshal(flags)
 	if err != nil {
-		return nil, Usagef("%w", err)
+		return nil, fmt.Errorf("spell the flags: %w", err)
 	}
-	members := map[string]json.RawMessage{}
-	texts := [][]byte{given}
+	members, err := objectOf(text)
+	if err != nil {
+		return nil, fmt.Errorf("spell the flags: %w", err)
+	}
 	if f.File != "" {
-		text, err := e.read(f.File)
-		if err != nil {
+		if text, err = e.read(f.File); err != nil {
 			return nil, err
 		}
-		texts = [][]byte{text, given}
-	}
-	for _, text := range texts {
-		if err := overlay(members, text); err != nil {
+		below, err := objectOf(text)
+		if err != nil {
 			return nil, Usagef("--file: is not a JSON object: %w", err)
 		}
+		members = overlay(below, members)
 	}
 	for _, name := range clear {
-		members[name] = json.RawMessage("null")
+		members[name] = nil
 	}
 	if len(members) == 0 {
 		return nil, Usagef("there is nothing to send: give flags, or --file")
 	}
 	if blank != "" {
-		whole := map[string]json.RawMessage{}
-		for _, text := range []string{blank, string(must(members))} {
-			if err := overlay(whole, []byte(text)); err != nil {
-				return nil, fmt.Errorf("spell the request: %w", err)
-			}
+		below, err := objectOf([]byte(blank))
+		if err != nil {
+			return nil, fmt.Errorf("spell the request: %w", err)
 		}
-		members = whole
+		members = overlay(below, members)
 	}
 	return json.Marshal(members)
 }
 
-func must(members map[string]json.RawMessage) []byte {
-	text, err := json.Marshal(members)
-	if err != nil {
-		panic(err) // every member was read as JSON
+// objectOf reads an object, and keeps its numbers as they are spelled.
+func objectOf(text []byte) (members map[string]any, err error) {
+	if !json.Valid(text) { // the decoder would stop behind the first value
+		return nil, json.Unmarshal(text, &members)
 	}
-	return text
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&members); err != nil {
+		return nil, err
+	}
+	if members == nil {
+		return nil, errors.New("it is null")
+	}
+	return members, nil
 }
 
-// overlay lays the members of an object over others; objects in both are laid over
-// one another the same way, so that a flag changes one member of them.
-func overlay(members map[string]json.RawMessage, text []byte) error {
-	var top map[string]json.RawMessage
-	if err := json.Unmarshal(text, &top); err != nil {
-		return err
-	}
-	for name, value := range top {
-		below := map[string]json.RawMessage{}
-		if isObject(value) && isObject(members[name]) {
-			if err := overlay(below, members[name]); err != nil {
-				return err
-			}
-			if err := overlay(below, value); err != nil {
-				return err
-			}
-			value = must(below)
+// overlay lays members over those below; objects in both are laid over one another
+// the same way, so that a flag changes one member of them.
+func overlay(below, members map[string]any) map[string]any {
+	for name, value := range members {
+		over, both := value.(map[string]any)
+		under, isObject := below[name].(map[string]any)
+		if both && isObject {
+			value = overlay(under, over)
 		}
-		members[name] = value
+		below[name] = value
 	}
-	return nil
+	return below
 }
-
-func isObject(text json.RawMessage) bool { return bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) }
 
 // read returns the content of a file, or of standard input for -.
 func (e *Env) read(name string) ([]byte, error) {

@@ -85,6 +85,7 @@ func TestBodies(t *testing.T) {
 		{"", []string{"settings", "create", "--provider=openai", "--credential-variable=UNSET"}, ""},
 		{" \n", []string{"settings", "create", "--provider=openai", "--credential-file=-"}, ""},
 		{"x", []string{"settings", "create", "--credential-file=-", "--credential-variable=SET"}, ""},
+		{"null", []string{"keys", "create", "--file=-"}, ""},
 		{"[]", []string{"keys", "create", "--file=-"}, ""},
 		{`{"name":"x"} {}`, []string{"keys", "create", "--file=-"}, ""},
 		{"", []string{"keys", "update", "k"}, ""},
