@@ -57,8 +57,8 @@ func (l *auditList) Run(ctx context.Context, e *Env) error {
 		if err != nil {
 			return page[auditEntry]{}, err
 		}
-		got := page[auditEntry]{items: answer.Entries, last: answer.Next == nil}
-		if !got.last {
+		got := page[auditEntry]{items: answer.Entries, more: answer.Next != nil}
+		if got.more {
 			got.next = strconv.FormatInt(*answer.Next, 10)
 		}
 		got.text, err = memberOf(body, "entries")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,15 +18,19 @@ import (
 
 // api is an admin API that notes what it is asked, and answers what it is told.
 type api struct {
-	asked  []string // method, path and body
+	asked  []string // method, path with query, and body
 	answer string
+	next   []string // what is answered after that, instead
 }
 
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	a.asked = append(a.asked, strings.TrimSpace(r.Method+" "+r.URL.Path+" "+string(body)))
+	a.asked = append(a.asked, strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+string(body)))
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write([]byte(a.answer))
+	if len(a.next) > 0 {
+		a.answer, a.next = a.next[0], a.next[1:]
+	}
 }
 
 // command runs one with what a person types, at a terminal unless typed is empty.
@@ -36,6 +41,7 @@ func command(t *testing.T, a *api, typed string, args ...string) (stdout, stderr
 	var cl struct {
 		Commands
 		Settings Settings `cmd:""`
+		Audit    Audit    `cmd:""`
 	}
 	parser, err := kong.New(&cl)
 	if err != nil {
@@ -101,6 +107,23 @@ func TestBodies(t *testing.T) {
 		if err != nil || len(a.asked) != 1 || !strings.HasSuffix(a.asked[0], " "+c.want) {
 			t.Errorf("%q: %v, asked %s, want %s", c.args, err, a.asked, c.want)
 		}
+	}
+}
+
+// TestListsFollowCursors also when a page is shorter than it may be.
+func TestListsFollowCursors(t *testing.T) {
+	a := &api{answer: `{"entries":[{"number":9},{"number":8}],"next":8}`, next: []string{`{"entries":[ ],"next":5}`, `{"entries":[{"number":3}]}`}}
+	stdout, stderr, err := command(t, a, "", "audit", "list", "--all", "-o", "json")
+	if want := `[{"number":9},{"number":8},{"number":3}]` + "\n"; err != nil || stdout != want || stderr != "" {
+		t.Errorf("%v: %s%s, want %s", err, stdout, stderr, want)
+	}
+	want := []string{"GET /api/audit?limit=1000", "GET /api/audit?cursor=8&limit=1000", "GET /api/audit?cursor=5&limit=1000"}
+	if !slices.Equal(a.asked, want) {
+		t.Errorf("asked %q, want %q", a.asked, want)
+	}
+	a = &api{answer: `{"entries":[{"number":9},{"number":8}],"next":8}`}
+	if _, stderr, err = command(t, a, "", "audit", "list", "--limit=2"); err != nil || len(a.asked) != 1 || !strings.Contains(stderr, "first 2") {
+		t.Errorf("--limit=2: %v, asked %q, says %q", err, a.asked, stderr)
 	}
 }
 

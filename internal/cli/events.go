@@ -81,8 +81,8 @@ func (l *eventList) Run(ctx context.Context, e *Env) error {
 		if err != nil {
 			return page[eventAnswer]{}, err
 		}
-		got := page[eventAnswer]{items: answer.Events, last: answer.NextCursor == nil}
-		if !got.last {
+		got := page[eventAnswer]{items: answer.Events, more: answer.NextCursor != nil}
+		if got.more {
 			got.next = *answer.NextCursor
 		}
 		got.text, err = memberOf(body, "events")

@@ -111,7 +111,7 @@ func (l *keyList) Run(ctx context.Context, e *Env) error {
 			return page[keyAnswer]{}, err
 		}
 		text, err := memberOf(body, "keys")
-		return page[keyAnswer]{items: answer.Keys, text: text}, err
+		return page[keyAnswer]{items: answer.Keys, text: text, more: int64(len(answer.Keys)) == p.limit}, err
 	})
 }
 

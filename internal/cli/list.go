@@ -28,7 +28,7 @@ type page[T any] struct {
 	items []T
 	text  []byte // the items as the API spelled them, a JSON array
 	next  string // the cursor of the page behind, where the API has cursors
-	last  bool   // the API says that there is no page behind
+	more  bool   // there may be a page behind
 }
 
 // list prints what one call answers.
@@ -65,7 +65,7 @@ func listPages[T any](ctx context.Context, e *Env, o output, p paging, columns [
 			return err
 		}
 		items, texts = append(items, got.items...), append(texts, got.text)
-		more = !got.last && int64(len(got.items)) == at.limit
+		more = got.more
 		at.offset, at.cursor = int64(len(items)), got.next
 	}
 	if more {

@@ -71,7 +71,7 @@ func (l *priceList) Run(ctx context.Context, e *Env) error {
 			return page[priceAnswer]{}, err
 		}
 		text, err := memberOf(body, "prices")
-		return page[priceAnswer]{items: answer.Prices, text: text}, err
+		return page[priceAnswer]{items: answer.Prices, text: text, more: int64(len(answer.Prices)) == p.limit}, err
 	})
 }
 

@@ -80,7 +80,7 @@ func (l *userList) Run(ctx context.Context, e *Env) error {
 		if err != nil {
 			return page[userAnswer]{}, err
 		}
-		return page[userAnswer]{items: *answer, text: body}, nil
+		return page[userAnswer]{items: *answer, text: body, more: int64(len(*answer)) == p.limit}, nil
 	})
 }
 
