@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/bricks-gateway/bricks/internal/testenv"
 )
 
 // checkLog: every line is a JSON object with a time, a level and a message, none
@@ -21,31 +23,40 @@ func (e *env) checkLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	id, named := resp.Header.Get("X-Request-Id"), false
+	id := resp.Header.Get("X-Request-Id")
 	if resp.StatusCode != http.StatusOK || id == "" {
 		t.Fatalf("status %d, request id %q", resp.StatusCode, id)
 	}
-	text := ""
-	for line := range strings.SplitSeq(e.Logs(), "\n") {
-		if !strings.HasPrefix(line, "{") {
-			continue // what standard error says to people
+	var text string
+	testenv.Eventually(t, waitForEvents, "a line that names the request "+id, func() (named bool) {
+		text, named = "", false
+		for line := range strings.SplitSeq(e.Logs(), "\n") {
+			if strings.HasPrefix(line, "{") { // else it is what standard error says to people
+				named = e.checkLine(t, line) == id || named
+				text += line + "\n"
+			}
 		}
-		var record struct {
-			Time, Level, Msg, Event string
-			RequestID               string `json:"request_id"`
-		}
-		if err := json.Unmarshal([]byte(line), &record); err != nil || record.Event != "ready" && (record.Time == "" || record.Level == "" || record.Msg == "") {
-			t.Errorf("no record: %s", line)
-		}
-		named = named || record.Msg == "admin change" && record.RequestID == id
-		text += line + "\n"
-	}
-	if !named {
-		t.Errorf("no line names the request %s", id)
-	}
+		return named
+	})
 	for _, said := range []string{"hello there gateway", "You said", "Be brief", "Mail ["} {
 		if i := strings.Index(text, said); i >= 0 {
 			t.Errorf("the log says what people say: %s", text[max(0, i-200):min(len(text), i+40)])
 		}
 	}
+}
+
+// checkLine returns the request of an admin's change.
+func (e *env) checkLine(t *testing.T, line string) string {
+	t.Helper()
+	var record struct {
+		Time, Level, Msg, Event string
+		RequestID               string `json:"request_id"`
+	}
+	if err := json.Unmarshal([]byte(line), &record); err != nil || record.Event != "ready" && (record.Time == "" || record.Level == "" || record.Msg == "") {
+		t.Errorf("no record: %s", line)
+	}
+	if record.Msg != "admin change" {
+		return ""
+	}
+	return record.RequestID
 }

@@ -119,7 +119,7 @@ func tracePlain(t *testing.T, e *traceEnv) {
 		t.Errorf("call (-want +got):\n%s", diff)
 	}
 	about := request.Resource
-	if about["service.name"] != "bricks" || about["service.version"] == "" || about["deployment.environment.name"] != "test" {
+	if about["service.name"] != "bricks" || about["service.version"] == "" || about["service.instance.id"] == nil || about["deployment.environment.name"] != "test" {
 		t.Errorf("the resource is %v", about)
 	}
 	e.receiver.mu.Lock()
@@ -229,6 +229,17 @@ func traceFailure(t *testing.T, e *traceEnv) {
 	for _, s := range e.receiver.tree(t, trace, parent, 2) {
 		if !s.Failed || s.Attributes["error.type"] != "500" || s.Attributes["http.response.status_code"] != int64(500) {
 			t.Errorf("%s: %v", s.Name, s.Attributes)
+		}
+	}
+	trace, parent, traceparent = newTrace()
+	broken := e.post(t, chat, `{"stream":true,`+helloChat[1:], append(bearer(e.newKey(nil)), "Traceparent", traceparent, "X-Fake-Pace", "20ms", "X-Fake-Cut", "1200")...)
+	if broken.status != 200 || broken.err == nil {
+		t.Fatalf("not broken off: %v", broken)
+	}
+	// Envoy does not always tell who broke off: the span says what the event does.
+	for _, s := range e.receiver.tree(t, trace, parent, 2) {
+		if kind := s.Attributes["error.type"]; kind != "upstream_error" && kind != "client_gone" || s.Attributes["bricks.incomplete"] != true || !s.Failed && s.Kind == "Client" {
+			t.Errorf("broken off: %s: %v", s.Name, s.Attributes)
 		}
 	}
 }

@@ -16,8 +16,9 @@ import (
 // Names of the OpenTelemetry semantic conventions, version 1.41. Those for
 // generative AI are in development still.
 const (
-	serviceName    = semconv.ServiceNameKey
-	serviceVersion = semconv.ServiceVersionKey
+	serviceName     = semconv.ServiceNameKey
+	serviceVersion  = semconv.ServiceVersionKey
+	serviceInstance = semconv.ServiceInstanceIDKey
 
 	httpMethod    = semconv.HTTPRequestMethodKey
 	httpRoute     = semconv.HTTPRouteKey

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -73,9 +74,12 @@ func traceExporter(ctx context.Context, protocol string) (sdktrace.SpanExporter,
 }
 
 // describe is the resource that spans and metrics are of. What the variables
-// say of it wins.
+// say of it wins. Metrics of two processes that are the same instance of a service
+// would be taken for one's.
 func describe(ctx context.Context, version string) (*resource.Resource, error) {
-	about, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(serviceName.String("bricks"), serviceVersion.String(version)), resource.WithFromEnv())
+	about, err := resource.New(ctx, resource.WithTelemetrySDK(),
+		resource.WithAttributes(serviceName.String("bricks"), serviceVersion.String(version), serviceInstance.String(uuid.NewString())),
+		resource.WithFromEnv())
 	if err != nil && !errors.Is(err, resource.ErrSchemaURLConflict) {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
