@@ -528,7 +528,9 @@ type KeyCreate struct {
 
 	// CostLimitInUsdOverTime Most that the key may spend in one unit of time. Goes with costLimitInUsdUnit.
 	CostLimitInUsdOverTime nullable.Nullable[json.Number] `json:"costLimitInUsdOverTime,omitempty"`
-	CostLimitInUsdUnit     nullable.Nullable[string]      `json:"costLimitInUsdUnit,omitempty"`
+
+	// CostLimitInUsdUnit Minute, hour, day or month of the UTC calendar.
+	CostLimitInUsdUnit nullable.Nullable[string] `json:"costLimitInUsdUnit,omitempty"`
 
 	// IsKeyNotHashed Keep the secret encrypted, so that an admin can see it again.
 	IsKeyNotHashed nullable.Nullable[bool] `json:"isKeyNotHashed,omitempty"`
@@ -546,14 +548,18 @@ type KeyCreate struct {
 	PolicyId nullable.Nullable[string] `json:"policyId,omitempty"`
 
 	// RateLimitOverTime Most requests in any window of one unit. Goes with rateLimitUnit.
-	RateLimitOverTime nullable.Nullable[int64]  `json:"rateLimitOverTime,omitempty"`
-	RateLimitUnit     nullable.Nullable[string] `json:"rateLimitUnit,omitempty"`
+	RateLimitOverTime nullable.Nullable[int64] `json:"rateLimitOverTime,omitempty"`
+
+	// RateLimitUnit Second, minute, hour or day.
+	RateLimitUnit nullable.Nullable[string] `json:"rateLimitUnit,omitempty"`
 
 	// RequireUser Refuse requests that name no end user.
 	RequireUser nullable.Nullable[bool] `json:"requireUser,omitempty"`
 
 	// Revoked Whether the key is refused. Not null: that must not bring a key back by accident.
-	Revoked       *bool                     `json:"revoked,omitempty"`
+	Revoked *bool `json:"revoked,omitempty"`
+
+	// RevokedReason Why it is revoked; for people.
 	RevokedReason nullable.Nullable[string] `json:"revokedReason,omitempty"`
 
 	// RotationEnabled Spread requests over the settings.
@@ -602,7 +608,9 @@ type KeyPatch struct {
 
 	// CostLimitInUsdOverTime Most that the key may spend in one unit of time. Goes with costLimitInUsdUnit.
 	CostLimitInUsdOverTime nullable.Nullable[json.Number] `json:"costLimitInUsdOverTime,omitempty"`
-	CostLimitInUsdUnit     nullable.Nullable[string]      `json:"costLimitInUsdUnit,omitempty"`
+
+	// CostLimitInUsdUnit Minute, hour, day or month of the UTC calendar.
+	CostLimitInUsdUnit nullable.Nullable[string] `json:"costLimitInUsdUnit,omitempty"`
 
 	// IsKeyNotHashed Keep the secret encrypted, so that an admin can see it again.
 	IsKeyNotHashed nullable.Nullable[bool] `json:"isKeyNotHashed,omitempty"`
@@ -620,14 +628,18 @@ type KeyPatch struct {
 	PolicyId nullable.Nullable[string] `json:"policyId,omitempty"`
 
 	// RateLimitOverTime Most requests in any window of one unit. Goes with rateLimitUnit.
-	RateLimitOverTime nullable.Nullable[int64]  `json:"rateLimitOverTime,omitempty"`
-	RateLimitUnit     nullable.Nullable[string] `json:"rateLimitUnit,omitempty"`
+	RateLimitOverTime nullable.Nullable[int64] `json:"rateLimitOverTime,omitempty"`
+
+	// RateLimitUnit Second, minute, hour or day.
+	RateLimitUnit nullable.Nullable[string] `json:"rateLimitUnit,omitempty"`
 
 	// RequireUser Refuse requests that name no end user.
 	RequireUser nullable.Nullable[bool] `json:"requireUser,omitempty"`
 
 	// Revoked Whether the key is refused. Not null: that must not bring a key back by accident.
-	Revoked       *bool                     `json:"revoked,omitempty"`
+	Revoked *bool `json:"revoked,omitempty"`
+
+	// RevokedReason Why it is revoked; for people.
 	RevokedReason nullable.Nullable[string] `json:"revokedReason,omitempty"`
 
 	// RotationEnabled Spread requests over the settings.
@@ -752,6 +764,7 @@ type OverrideBody struct {
 
 // PathRule defines model for PathRule.
 type PathRule struct {
+	// Method The HTTP method.
 	Method string `json:"method"`
 
 	// Path The public path, for instance /api/providers/openai/v1/chat/completions.
@@ -860,6 +873,7 @@ type PolicyRegexConfig struct {
 
 // PolicyRegexRule defines model for PolicyRegexRule.
 type PolicyRegexRule struct {
+	// Action What is done with what it matches.
 	Action string `json:"action"`
 
 	// Definition A regular expression in RE2's syntax that does not match the empty text.
@@ -1131,6 +1145,7 @@ type RouteParams struct {
 
 // RouteStep defines model for RouteStep.
 type RouteStep struct {
+	// Model The model that is asked, in place of the client's.
 	Model  string       `json:"model"`
 	Params *RouteParams `json:"params,omitempty"`
 
@@ -1412,7 +1427,9 @@ type UserCreate struct {
 
 	// CostLimitInUsdOverTime Most that the user may spend in one unit of time. Goes with costLimitInUsdUnit.
 	CostLimitInUsdOverTime nullable.Nullable[json.Number] `json:"costLimitInUsdOverTime,omitempty"`
-	CostLimitInUsdUnit     nullable.Nullable[string]      `json:"costLimitInUsdUnit,omitempty"`
+
+	// CostLimitInUsdUnit Minute, hour, day or month of the UTC calendar.
+	CostLimitInUsdUnit nullable.Nullable[string] `json:"costLimitInUsdUnit,omitempty"`
 
 	// KeyIds Keys under which the user is bound whatever their tags are.
 	KeyIds nullable.Nullable[[]string] `json:"keyIds,omitempty"`
@@ -1424,11 +1441,15 @@ type UserCreate struct {
 	Name string `json:"name"`
 
 	// RateLimitOverTime Most requests in any window of one unit. Goes with rateLimitUnit.
-	RateLimitOverTime nullable.Nullable[int64]  `json:"rateLimitOverTime,omitempty"`
-	RateLimitUnit     nullable.Nullable[string] `json:"rateLimitUnit,omitempty"`
+	RateLimitOverTime nullable.Nullable[int64] `json:"rateLimitOverTime,omitempty"`
+
+	// RateLimitUnit Second, minute, hour or day.
+	RateLimitUnit nullable.Nullable[string] `json:"rateLimitUnit,omitempty"`
 
 	// Revoked Whether the user is refused. Not null: that must not bring a user back by accident.
-	Revoked       *bool                     `json:"revoked,omitempty"`
+	Revoked *bool `json:"revoked,omitempty"`
+
+	// RevokedReason Why it is revoked; for people.
 	RevokedReason nullable.Nullable[string] `json:"revokedReason,omitempty"`
 
 	// Tags The user is bound under every key that shares one of them.
@@ -1454,7 +1475,9 @@ type UserPatch struct {
 
 	// CostLimitInUsdOverTime Most that the user may spend in one unit of time. Goes with costLimitInUsdUnit.
 	CostLimitInUsdOverTime nullable.Nullable[json.Number] `json:"costLimitInUsdOverTime,omitempty"`
-	CostLimitInUsdUnit     nullable.Nullable[string]      `json:"costLimitInUsdUnit,omitempty"`
+
+	// CostLimitInUsdUnit Minute, hour, day or month of the UTC calendar.
+	CostLimitInUsdUnit nullable.Nullable[string] `json:"costLimitInUsdUnit,omitempty"`
 
 	// KeyIds Keys under which the user is bound whatever their tags are.
 	KeyIds nullable.Nullable[[]string] `json:"keyIds,omitempty"`
@@ -1466,11 +1489,15 @@ type UserPatch struct {
 	Name *string `json:"name,omitempty"`
 
 	// RateLimitOverTime Most requests in any window of one unit. Goes with rateLimitUnit.
-	RateLimitOverTime nullable.Nullable[int64]  `json:"rateLimitOverTime,omitempty"`
-	RateLimitUnit     nullable.Nullable[string] `json:"rateLimitUnit,omitempty"`
+	RateLimitOverTime nullable.Nullable[int64] `json:"rateLimitOverTime,omitempty"`
+
+	// RateLimitUnit Second, minute, hour or day.
+	RateLimitUnit nullable.Nullable[string] `json:"rateLimitUnit,omitempty"`
 
 	// Revoked Whether the user is refused. Not null: that must not bring a user back by accident.
-	Revoked       *bool                     `json:"revoked,omitempty"`
+	Revoked *bool `json:"revoked,omitempty"`
+
+	// RevokedReason Why it is revoked; for people.
 	RevokedReason nullable.Nullable[string] `json:"revokedReason,omitempty"`
 
 	// Tags The user is bound under every key that shares one of them.
