@@ -19,6 +19,7 @@ func TestLongCommandsSaySo(t *testing.T) {
 		for !strings.Contains(stderr.String(), "verify the ledger: 1s\n") && r.Context().Err() == nil {
 			<-ticker.C
 		}
+		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"accounts":3,"differences":[]}`))
 	}))
 	defer server.Close()
