@@ -100,6 +100,24 @@ func TestReportsOfManyEvents(t *testing.T) {
 		_, _, err := s.Events(t.Context(), store.EventFilter{Start: start, End: end, Limit: 100})
 		return err
 	}, none)
+	took("delete the first day's events", func() { dropUntil(t, s, start.Add(day)) })
+}
+
+// dropUntil deletes events as retention does.
+func dropUntil(t *testing.T, s *store.Store, before time.Time) {
+	const step = 1000
+	dropped := 0
+	for n := step; n == step; {
+		var err error
+		if n, err = s.DropEvents(t.Context(), before, step); err != nil {
+			t.Fatal(err)
+		}
+		dropped += n
+	}
+	if dropped == 0 {
+		t.Error("no event was deleted")
+	}
+	t.Logf("deleted %d events", dropped)
 }
 
 func keyName(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", n) }
