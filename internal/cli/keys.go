@@ -37,7 +37,9 @@ var keys = &kind[keyAnswer]{
 		{"NAME", func(k keyAnswer) any { return k.Name }},
 		{"TAGS", func(k keyAnswer) any { return k.Tags }},
 		{"STATE", keyState},
-		{"COST LIMIT", func(k keyAnswer) any { return upTo(k.CostLimitInUsd) }},
+		{"COST LIMIT", func(k keyAnswer) any {
+			return costLimits(k.CostLimitInUsd, k.CostLimitInUsdOverTime, k.CostLimitInUsdUnit)
+		}},
 		{"RATE LIMIT", func(k keyAnswer) any { return rateText(k.RateLimitOverTime, k.RateLimitUnit) }},
 		{"EXPIRES", func(k keyAnswer) any { return at(k.ExpiresAt) }},
 		{"CREATED", func(k keyAnswer) any { return moment(k.CreatedAt) }},
@@ -45,7 +47,6 @@ var keys = &kind[keyAnswer]{
 	details: []column[keyAnswer]{
 		{"UPDATED", func(k keyAnswer) any { return moment(k.UpdatedAt) }},
 		{"REVOKED FOR", func(k keyAnswer) any { return k.RevokedReason }},
-		{"COST LIMIT OVER TIME", func(k keyAnswer) any { return costRate(k.CostLimitInUsdOverTime, k.CostLimitInUsdUnit) }},
 		{"MAX PARALLEL", func(k keyAnswer) any { return either(k.MaxParallelRequests) }},
 		{"SETTINGS", func(k keyAnswer) any { return k.SettingIds }},
 		{"MODELS", func(k keyAnswer) any { return k.AllowedModels }},

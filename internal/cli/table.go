@@ -35,14 +35,6 @@ type milliseconds int64
 // dollars is money, exact as the API spells it.
 type dollars json.Number
 
-// upTo is a limit of so much money; nil: none.
-func upTo(n *json.Number) dollars {
-	if n == nil {
-		return ""
-	}
-	return dollars(*n)
-}
-
 // either is an optional text; nil: none.
 func either[T any](v *T) any {
 	if v == nil {

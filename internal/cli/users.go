@@ -35,7 +35,9 @@ var users = &kind[userAnswer]{
 		{"USER ID", func(u userAnswer) any { return u.UserId }},
 		{"TAGS", func(u userAnswer) any { return u.Tags }},
 		{"STATE", func(u userAnswer) any { return state(u.Revoked, u.RevokedReason) }},
-		{"COST LIMIT", func(u userAnswer) any { return upTo(u.CostLimitInUsd) }},
+		{"COST LIMIT", func(u userAnswer) any {
+			return costLimits(u.CostLimitInUsd, u.CostLimitInUsdOverTime, u.CostLimitInUsdUnit)
+		}},
 		{"RATE LIMIT", func(u userAnswer) any { return rateText(u.RateLimitOverTime, u.RateLimitUnit) }},
 		{"CREATED", func(u userAnswer) any { return moment(u.CreatedAt) }},
 	},
@@ -43,7 +45,6 @@ var users = &kind[userAnswer]{
 		{"UPDATED", func(u userAnswer) any { return moment(u.UpdatedAt) }},
 		{"EXPIRES", func(u userAnswer) any { return at(u.ExpiresAt) }},
 		{"REVOKED FOR", func(u userAnswer) any { return u.RevokedReason }},
-		{"COST LIMIT OVER TIME", func(u userAnswer) any { return costRate(u.CostLimitInUsdOverTime, u.CostLimitInUsdUnit) }},
 		{"MAX PARALLEL", func(u userAnswer) any { return either(u.MaxParallelRequests) }},
 		{"KEYS", func(u userAnswer) any { return u.KeyIds }},
 		{"MODELS", func(u userAnswer) any { return u.AllowedModels }},

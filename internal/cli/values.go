@@ -149,10 +149,14 @@ func rateText(n *int64, unit *string) string {
 	return fmt.Sprintf("%d/%s", *n, *unit)
 }
 
-// costRate says a limit of money in a unit of time.
-func costRate(n *json.Number, unit *string) string {
-	if n == nil || unit == nil {
-		return ""
+// costLimits is what may be spent: for ever, in a unit of time, or both.
+func costLimits(total, rate *json.Number, unit *string) string {
+	var all []string
+	if total != nil {
+		all = append(all, "$"+total.String())
 	}
-	return fmt.Sprintf("$%s/%s", *n, *unit)
+	if rate != nil && unit != nil {
+		all = append(all, "$"+rate.String()+"/"+*unit)
+	}
+	return strings.Join(all, ", ")
 }
