@@ -3,9 +3,7 @@ package ner_test
 import (
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/bricks-gateway/bricks/internal/pii"
@@ -82,45 +80,6 @@ func TestAppendIsSafeForConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
-}
-
-// Processor time per byte stays the same from 32 KiB to 512 KiB, whatever the text
-// is made of; a quadratic step would take 256 times as long, not 16.
-func TestAppendIsLinear(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
-	}
-	ner.Load()
-	for _, c := range []struct{ name, part string }{
-		{"capitals", "A"}, {"capitalised words", "Anna "}, {"digits", "7"}, {"commas", ","}, {"line breaks", "\n"}, {"apostrophes", "a'"},
-		{"streets", "12 Main Street, "}, {"marks", "e\u0301"}, {"Han", "王"}, {"invalid bytes", "\xff"}, {"colons", "name: "},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			took := func(size int) time.Duration {
-				text := strings.Repeat(c.part, size/len(c.part))
-				best := time.Hour
-				for range 2 {
-					start := processorTime(t)
-					ner.Append(nil, text)
-					best = min(best, processorTime(t)-start)
-				}
-				return best
-			}
-			small, large := took(32<<10), took(512<<10)
-			if large > 16*3*small+30*time.Millisecond {
-				t.Errorf("32 KiB took %v, 512 KiB %v", small, large)
-			}
-		})
-	}
-}
-
-func processorTime(t *testing.T) time.Duration {
-	t.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano())
 }
 
 // A text longer than the model's segments is read in pieces; no name is lost or cut where they meet.

@@ -3,9 +3,10 @@ package scan_test
 import (
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/bricks-gateway/bricks/internal/pii"
 	"github.com/bricks-gateway/bricks/internal/pii/scan"
@@ -51,10 +52,9 @@ func TestTimeIsLinear(t *testing.T) {
 // threadTime is the processor's time that this thread has taken.
 func threadTime(t *testing.T) time.Duration {
 	t.Helper()
-	const thread = 1 // RUSAGE_THREAD
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(thread, &usage); err != nil {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now); err != nil {
 		t.Fatal(err)
 	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	return time.Duration(now.Nano())
 }
