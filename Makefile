@@ -49,7 +49,7 @@ lint: ## Check format, vet and staticcheck
 
 generate: client .venv/bin/python-grpc-tools-protoc ## Generate Go from the .proto files and the OpenAPI document
 	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc
-	PATH="$(CURDIR)/bin:$$PATH" $< -I. --go_out=. --go_opt=paths=source_relative \
+	PATH="$(CURDIR)/bin:$$PATH" .venv/bin/python-grpc-tools-protoc -I. --go_out=. --go_opt=paths=source_relative \
 		--go-grpc_out=. --go-grpc_opt=paths=source_relative $(PROTOS)
 
 client: ## Generate the Go client from the admin API's OpenAPI document
