@@ -26,6 +26,9 @@ var hostile = []string{
 // above what any text takes, for 32 KiB and for 512 KiB alike. It is the time of
 // this thread, whatever else the machine does.
 func TestTimeIsLinear(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds, and under the race detector most of them are the detector's")
+	}
 	const most = 5 * time.Millisecond // a KiB
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
