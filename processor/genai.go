@@ -86,10 +86,17 @@ func (g *GenAI) user(m *corev3.HeaderMap) (name string, r *refusal) {
 }
 
 // checkForeignKey refuses a key of the gateway's own in place of a provider's: it
-// would be handed to the upstream.
+// would be handed to the upstream. A header that came twice is one text with a
+// comma, behind which a key could hide, so that it is refused whatever it holds.
 func (x *exchange) checkForeignKey() *refusal {
-	_, token, _ := strings.Cut(x.in.authorization, " ")
-	for _, secret := range [...]string{x.in.authorization, strings.TrimSpace(token), x.in.xAPIKey, x.in.apiKey} {
+	scheme, token, _ := strings.Cut(x.in.authorization, " ")
+	token = strings.TrimSpace(token)
+	for _, text := range [...]string{scheme, token, x.in.xAPIKey, x.in.apiKey} {
+		if strings.ContainsAny(text, ", \t") {
+			return &refusal{http.StatusUnauthorized, "invalid_api_key", "each header with a key must come once, with one key", "", 0, nil}
+		}
+	}
+	for _, secret := range [...]string{x.in.authorization, token, x.in.xAPIKey, x.in.apiKey} {
 		if secret == "" {
 			continue
 		}

@@ -197,6 +197,9 @@ func TestGenAIRefusesKeysOfTheGateway(t *testing.T) {
 		{"authorization", "Token " + bricksKey},
 		{"authorization", "Bearer sk-of-the-client", "x-api-key", bricksKey},
 		{"api-key", "bk-that-nobody-knows"},
+		{"authorization", "Bearer sk-of-the-client,Bearer " + bricksKey},
+		{"authorization", "Bearer sk-of-the-client " + bricksKey},
+		{"x-api-key", "sk-of-the-client," + bricksKey},
 	} {
 		headers := append([]string{":method", "POST", ":path", "/v1/chat/completions", "content-type", "application/json"}, credential...)
 		if status, body := refusal(t, ask(requestHeaders(false, headers...))); status != 401 {
