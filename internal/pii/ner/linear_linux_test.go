@@ -6,9 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/bricks-gateway/bricks/internal/pii/ner"
+	"github.com/bricks-gateway/bricks/internal/testenv"
 )
 
 // Time per byte stays the same from 32 KiB to 512 KiB, whatever the text is made
@@ -41,19 +40,9 @@ func perKiB(t *testing.T, part string, size int) time.Duration {
 	text := strings.Repeat(part, size<<10/len(part))
 	best := time.Hour
 	for range 3 {
-		start := threadTime(t)
+		start := testenv.ThreadTime(t)
 		ner.Append(nil, text)
-		best = min(best, threadTime(t)-start)
+		best = min(best, testenv.ThreadTime(t)-start)
 	}
 	return best / time.Duration(size)
-}
-
-// threadTime is the processor's time that this thread has taken.
-func threadTime(t *testing.T) time.Duration {
-	t.Helper()
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(now.Nano())
 }

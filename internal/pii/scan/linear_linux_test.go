@@ -6,10 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/bricks-gateway/bricks/internal/pii"
 	"github.com/bricks-gateway/bricks/internal/pii/scan"
+	"github.com/bricks-gateway/bricks/internal/testenv"
 )
 
 // hostile texts are made of what costs the most: candidates that come to nothing.
@@ -36,9 +35,9 @@ func TestTimeIsLinear(t *testing.T) {
 		var took [2]time.Duration // a KiB
 		for i, size := range []int{32 << 10, 512 << 10} {
 			text := strings.Repeat(unit, size/len(unit))
-			start := threadTime(t)
+			start := testenv.ThreadTime(t)
 			scan.Append(nil, text, pii.All&^learnedTypes)
-			took[i] = (threadTime(t) - start) / time.Duration(size>>10)
+			took[i] = (testenv.ThreadTime(t) - start) / time.Duration(size>>10)
 			if took[i] > most {
 				t.Errorf("%q at %d KiB: %v a KiB", unit, size>>10, took[i])
 			}
@@ -50,14 +49,4 @@ func TestTimeIsLinear(t *testing.T) {
 			t.Errorf("%q: %v a KiB in 32 KiB, %v in 512 KiB", unit, took[0], took[1])
 		}
 	}
-}
-
-// threadTime is the processor's time that this thread has taken.
-func threadTime(t *testing.T) time.Duration {
-	t.Helper()
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(now.Nano())
 }
