@@ -75,6 +75,23 @@ func (sc *scanner) byPerson(t int) {
 	}
 }
 
+// byApposition looks for an age between commas behind a person: "the suspect, 19,
+// lives", "Anna Berg, 34, said".
+func (sc *scanner) byApposition(t int) {
+	tok := sc.tokens[t]
+	if t == 0 || t+1 == len(sc.tokens) || tok.end-tok.start > 3 || !sc.ageToken(tok) || sc.s[sc.tokens[t-1].end:tok.start] != ", " || sc.s[tok.end:sc.tokens[t+1].start] != ", " {
+		return
+	}
+	before, after := sc.tokens[t-1], sc.wordOf(t+1)
+	named := before.has&(upper|foreign) != 0 && before.has&digits == 0 && before.label == 0
+	if named && reporting.has(after) || persons.has(sc.wordOf(t-1)) && (reporting.has(after) || being.has(after)) {
+		sc.add(tok.start, tok.end, pii.Age, possible)
+	}
+}
+
+// reporting are what follows the age of somebody in the news.
+var reporting = wordsOf(`of from who lives lived said says told was died works worked has had moved`)
+
 var ageWords = wordsOf(`old years age yo o young alt ans años anni oud jaar anos edad idade saal ka ki jährig jährige jähriger jähriges`)
 
 func (sc *scanner) wordOf(t int) string { return sc.s[sc.tokens[t].start:sc.tokens[t].end] }
@@ -94,10 +111,11 @@ func (sc *scanner) aloneAfter(t int) bool {
 }
 
 var (
-	turning     = wordsOf(`turned turn turns turning`)
-	amounts     = wordsOf(`it page pages to channel`)
-	being       = wordsOf(`is am was be s`)
-	adverbs     = wordsOf(`now only just already almost nearly about over currently`)
-	persons     = wordsOf(`i he she who mother father son daughter brother sister wife husband grandmother grandfather mom dad mum uncle aunt patient child baby boy girl friend`)
+	turning = wordsOf(`turned turn turns turning`)
+	amounts = wordsOf(`it page pages to channel`)
+	being   = wordsOf(`is am was be s`)
+	adverbs = wordsOf(`now only just already almost nearly about over currently`)
+	persons = wordsOf(`i he she who mother father son daughter brother sister wife husband grandmother grandfather mom dad mum uncle aunt patient child baby boy girl friend man woman suspect victim
+		driver student teacher nurse husband widow teenager niece nephew grandson granddaughter`)
 	clauseWords = wordsOf(`yesterday tomorrow recently last this earlier and but now today so when this next on in years yrs yo with who or`)
 )

@@ -105,6 +105,9 @@ func (sc *scanner) byLabels() {
 			if found = sc.after(l); !found && l.end-l.start > len("pass") && strings.EqualFold(sc.s[l.start:l.start+len("pass")], "pass") {
 				found = sc.passwordAfter(l) // passcode: S3same%
 			}
+		case kind(pii.Name):
+			sc.nameAfter(l)
+			continue
 		case kind(pii.AWSSecretKey), kind(pii.AWSAccessKey), kind(pii.Email), kind(pii.URL):
 			continue // their shapes look for the label
 		case kind(pii.Phone):

@@ -61,6 +61,8 @@ func TestFinds(t *testing.T) {
 		{"the number of what the sentence is about", "my passport is new, its number is C01X00T47", []string{"passport_number C01X00T47"}},
 		{"a German card and bank", "Karte 5500 0000 0000 0004 läuft 09/27 ab, Konto 532013000, BLZ 370 400 44", []string{
 			"credit_debit_number 5500 0000 0000 0004", "credit_debit_expiry 09/27", "bank_account_number 532013000", "bank_routing 370 400 44"}},
+		{"a user in a log of logins", "Failed password for deploy from 203.0.113.77 port 53122 ssh2", []string{"username deploy", "ip_address 203.0.113.77"}},
+		{"an age between commas", "The suspect, 19, lives here. Anna Berg, 34, said so.", []string{"age 19", "age 34"}},
 		{"an escaped sign", `joe\u0040example.com`, []string{`email joe\u0040example.com`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -85,6 +87,7 @@ func TestLeavesAlone(t *testing.T) {
 		{"talk in a transcript", "User: hello\nAssistant: hi"},
 		{"hashes and ids", "commit a7c1d13bec283f8621b3fb8755a659cde8e9a1b1 3d322985-e044-3052-fa79-a62c97650f60"},
 		{"base64", "8Ct9tNFP9swxfdnyMWQoKaplw68F/lzKm74syyza6bDT7dfKEWztO3=="},
+		{"numbers between commas", "The answer, 42, is right; rows A, 12, and B."},
 		{"sums and counts", "12 x 34 = 408, 5 years of experience, $1,234.56, 3:0"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

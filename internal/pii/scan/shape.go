@@ -98,6 +98,7 @@ func (sc *scanner) numbers(t int) {
 		return
 	}
 	sc.byPerson(t)
+	sc.byApposition(t)
 	sc.yearAlone(t)
 	if f, ok := sc.date(tok.start); ok {
 		sc.found = append(sc.found, f)

@@ -184,6 +184,8 @@ func (sc *scanner) row(header, row []cell) {
 			if len(text) >= 2 && !placeholder(text) && userLike(text) {
 				sc.add(c.start, c.end, pii.Username, sure+0.02)
 			}
+		case kind(pii.Name):
+			sc.nameCell(l, c)
 		case kind(pii.AWSSecretKey):
 			if len(text) == secretKeySize && strings.IndexByte(text, ' ') < 0 {
 				sc.add(c.start, c.end, pii.AWSSecretKey, certain)
