@@ -158,6 +158,9 @@ func (m *eventMaker) Events(ctx context.Context, f store.EventFilter) ([]*gatewa
 }
 
 func TestExportsTakeTheSameMemoryHoweverLong(t *testing.T) {
+	if testing.Short() {
+		t.Skip("under the race detector memory is not what it is")
+	}
 	const events = 200_000
 	f := newFixture(t, func(o *Options) { o.Store = &eventMaker{Store: o.Store, events: events} })
 	before := heapInUse()

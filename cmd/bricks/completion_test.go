@@ -29,6 +29,9 @@ var completions = []struct {
 // TestCompletion completes in real shells, through the script that the program
 // prints for each. Nothing listens where ADMIN_URL points to.
 func TestCompletion(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts the program for every word, which is slow under the race detector")
+	}
 	dir := program(t)
 	for shell, ask := range map[string]string{
 		"bash": `eval "$(bricks completion bash)"

@@ -39,6 +39,9 @@ func documents(t *testing.T) (texts []string) {
 // Every document of the labelled set reads the same as a stream, cut at random,
 // and as one text.
 func TestDocumentsReadTheSameInPieces(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector, which finds nothing in one goroutine")
+	}
 	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test's choices
 	for _, text := range documents(t) {
 		whole, err := realAnswers(t).TextAnswer(t.Context(), []byte(text))

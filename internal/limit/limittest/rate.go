@@ -44,7 +44,11 @@ func checkRate(t *testing.T, w World, max int64, gap func(*rand.Rand, int) time.
 	k := key("k", gateway.Limits{RateLimitOverTime: max, RateLimitUnit: gateway.Second})
 	random := rand.New(rand.NewPCG(1, 2))
 	var admitted, exact []time.Time
-	for i := range 10_000 {
+	requests := 10_000
+	if testing.Short() { // the race detector needs no more
+		requests = 2500
+	}
+	for i := range requests {
 		w.Clock.Advance(gap(random, i))
 		now := w.Clock.Now()
 		if !full(exact, max, now) {
