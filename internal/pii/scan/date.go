@@ -71,7 +71,7 @@ func calendar(v, size [3]int, sep byte) (bool, float32) {
 // clock gives the end of a time of day that follows a date that ends at i, or i.
 func (sc *scanner) clock(i int) int {
 	s, start := sc.s, i
-	if b := sc.at(i) | 0x20; b == 't' && class[sc.at(i+1)] == digits {
+	if b := sc.at(i) | 0x20; b == 't' && class[sc.at(i+1)] == digits || b == ':' && sc.at(i-5) == '/' { // 10/Oct/2024:13:55:36
 		i++
 	} else {
 		for i < len(s) && i-start < 3 && (s[i] == ' ' || s[i] == ',') {
@@ -85,9 +85,17 @@ func (sc *scanner) clock(i int) int {
 		}
 	}
 	if end := sc.timeOfDay(i); end > i {
-		return end
+		return sc.zone(end)
 	}
 	return start
+}
+
+// zone gives the end of "+0000" behind a time and a blank at i, or i.
+func (sc *scanner) zone(i int) int {
+	if b := sc.at(i + 1); sc.at(i) != ' ' || b != '+' && b != '-' || sc.wordStop(i+2) != i+6 || class[sc.at(i+2)]&class[sc.at(i+5)] != digits {
+		return i
+	}
+	return i + 6
 }
 
 // timeOfDay gives the end of a time at i, or i: 10:30, 10:30:15.123Z, 5 pm.
@@ -108,6 +116,11 @@ func (sc *scanner) timeOfDay(i int) int {
 		return class[sc.at(at)] == digits && class[sc.at(at+1)] == digits && s[at] < '6' && class[sc.at(at+2)]&digits == 0
 	}
 	minutes := (sc.at(i) == ':' || sc.at(i)|0x20 == 'h') && two(i+1)
+	if !minutes && sc.at(i) == '.' && two(i+1) && hour <= 12 { // 6.20 am, but no number
+		if end := sc.meridiem(i + 3); end > 0 {
+			return end
+		}
+	}
 	if minutes {
 		i += 3
 		if sc.at(i) == ':' && two(i+1) {
@@ -119,21 +132,8 @@ func (sc *scanner) timeOfDay(i int) int {
 		}
 	}
 	end := i
-	if sc.at(i) == ' ' {
-		i++
-	}
-	if a := sc.at(i) | 0x20; (a == 'a' || a == 'p') && hour <= 12 {
-		k := i + 1
-		if sc.at(k) == '.' {
-			k++
-		}
-		if sc.at(k)|0x20 == 'm' && !sc.wordAt(k+1) {
-			k++
-			if sc.at(k) == '.' && sc.at(k-2) == '.' {
-				k++
-			}
-			return k
-		}
+	if noon := sc.meridiem(i); noon > 0 && hour <= 12 {
+		return noon
 	}
 	if !minutes {
 		return start
@@ -154,6 +154,28 @@ func (sc *scanner) timeOfDay(i int) int {
 		return start
 	}
 	return end
+}
+
+// meridiem gives the end of am, pm, a.m. or p.m. at i, or 0.
+func (sc *scanner) meridiem(i int) int {
+	if sc.at(i) == ' ' {
+		i++
+	}
+	if a := sc.at(i) | 0x20; a != 'a' && a != 'p' {
+		return 0
+	}
+	i++
+	if sc.at(i) == '.' {
+		i++
+	}
+	if sc.at(i)|0x20 != 'm' || sc.wordAt(i+1) {
+		return 0
+	}
+	i++
+	if sc.at(i) == '.' && sc.at(i-2) == '.' {
+		i++
+	}
+	return i
 }
 
 // tellsTime reports whether a time of day is one: 5 pm, 10:15:00, at 10:15.

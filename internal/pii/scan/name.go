@@ -119,3 +119,49 @@ var (
 		withheld confidential not is must should please enter your true false yes no any never ltd limited inc llc gmbh plc corp corporation company bank
 		university school hospital institute foundation ministry council department group club pty bv ag team support`)
 )
+
+// byTitle looks for a name behind a title or a word for one's people: "Ms
+// Fitzgerald", "my wife Sorcha". It is the least sure of finds: where the model sees
+// a name or an address, that stays.
+func (sc *scanner) byTitle(t int) {
+	tok := sc.tokens[t]
+	start := tok.end + 1
+	if sc.at(tok.end) == '.' {
+		start++
+	}
+	if class[sc.at(start)]&(upper|foreign) == 0 || sc.at(start-1) != ' ' {
+		return // almost always
+	}
+	word := sc.s[tok.start:tok.end]
+	titled := tok.has == upper|lower && class[word[0]] == upper && titles.has(word) && !commonTitles.has(word)
+	if !titled && (tok.has != lower || !people.has(word) || start > tok.end+1) || sc.wordAt(tok.start-1) || strings.IndexByte("-.@/_", sc.at(tok.start-1)) >= 0 {
+		return
+	}
+	end, words := start, 0
+	for i, joined := start, true; joined && words < 3; words++ {
+		stop := sc.wordStop(i)
+		part := sc.s[i:stop]
+		if class[part[0]]&(upper|foreign) == 0 || len(part) > 1 && strings.ToUpper(part) == part || notNames.has(part) || notTitled.has(part) || sc.labelAt(i) ||
+			strings.ContainsAny(part, "0123456789") {
+			break
+		}
+		end = stop
+		i, joined = sc.nameJoint(stop, len(sc.s))
+		joined = joined && (titled || sc.at(i-1) != '-')
+	}
+	if end-start > 2 && !sc.call(end) && !(sc.at(end) == '.' && sc.wordAt(end+1)) {
+		sc.add(start, end, pii.Name, learnedLow)
+	}
+}
+
+var (
+	// commonTitles are titles that stand before other words as well.
+	commonTitles = wordsOf(`miss sir madam professor sr sra m`)
+	// people are words that a name follows without a comma.
+	people = wordsOf(`mr mrs auntie aunt uncle cousin grandma grandpa granny wife husband daughter son brother sister niece nephew colleague
+		coworker boss boyfriend girlfriend fiancé fiancée roommate flatmate neighbour neighbor classmate stepson stepdaughter`)
+	// notTitled stand behind a title, or are taught to one's people.
+	notTitled = wordsOf(`pepper who no martens robot right potato president chairman speaker minister judge sam
+		english french spanish german italian chinese japanese korean arabic hindi latin greek russian dutch portuguese math maths
+		i christmas easter instagram facebook google`)
+)

@@ -53,3 +53,23 @@ func TestNamesInFields(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesBehindTitles(t *testing.T) {
+	for text, want := range map[string][]string{
+		"Dear Ms Fitzgerald, your policy renews soon.":                     {"Fitzgerald"},
+		"Dr. Tchuente-Abara will see you, not mr Okwuosa.":                 {"Tchuente-Abara", "Okwuosa"},
+		"pls tell auntie Meena we land at noon":                            {"Meena"},
+		"Sehr geehrte Frau Örüğ":                                           {"Örüğ"},
+		"Dr Pepper and Mr President, 30 MS Word files, 5 Mr. 7":            nil,
+		"Teach my daughter French, buy my son Lego's, an uncle Sam poster": {"Lego"},
+		"the Dr (on call), my boss. Monday is free":                        nil,
+	} {
+		var got []string
+		for _, s := range scan.Append(nil, text, pii.Of(pii.Name)) {
+			got = append(got, text[s.Start:s.End])
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q has %q, want %q", text, got, want)
+		}
+	}
+}

@@ -63,6 +63,12 @@ func TestFinds(t *testing.T) {
 			"credit_debit_number 5500 0000 0000 0004", "credit_debit_expiry 09/27", "bank_account_number 532013000", "bank_routing 370 400 44"}},
 		{"a user in a log of logins", "Failed password for deploy from 203.0.113.77 port 53122 ssh2", []string{"username deploy", "ip_address 203.0.113.77"}},
 		{"an age between commas", "The suspect, 19, lives here. Anna Berg, 34, said so.", []string{"age 19", "age 34"}},
+		{"the time of a log and of a letter", "[10/Oct/2024:13:55:36 -0700] GET; Mon, 3 Mar 2025 09:14:00 +0000", []string{
+			"date_time 10/Oct/2024:13:55:36 -0700", "date_time 3 Mar 2025 09:14:00 +0000"}},
+		{"hours with a dot", "we land at 6.20am, pay 6.20 am Ende", []string{"date_time 6.20am", "date_time 6.20 am"}},
+		{"a bank's code behind words", "swift code of my bank BOFAUS3N", []string{"swift_code BOFAUS3N"}},
+		{"user and password with a slash", "Login: marco.polo / Venezia1254!", []string{"username marco.polo", "password Venezia1254!"}},
+		{"a name in a network", "Her insta is @luna.kayak; Instagram: hello", []string{"username luna.kayak"}},
 		{"an escaped sign", `joe\u0040example.com`, []string{`email joe\u0040example.com`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

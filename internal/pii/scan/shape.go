@@ -16,6 +16,8 @@ func (sc *scanner) shapes() {
 		}
 		size := tok.end - tok.start
 		switch {
+		case tok.has&^upper == lower:
+			sc.byTitle(t)
 		case tok.has&digits != 0:
 			sc.numbers(t)
 		case tok.has == upper && size == 20:

@@ -25,10 +25,21 @@ func (sc *scanner) usernameAfter(l *label) bool {
 		f.start = f.end - len(name)
 		if score := sc.username(l, f, name); score > 0 {
 			sc.add(f.start, f.end, pii.Username, score)
+			sc.passwordBeside(f)
 			return true
 		}
 	}
 	return false
+}
+
+// passwordBeside notes the password of "login: joe / S3same!".
+func (sc *scanner) passwordBeside(f free) {
+	if f.op < colon || !strings.HasPrefix(sc.s[f.end:], " / ") {
+		return
+	}
+	if v, ok := sc.freeValue(free{op: colon}, f.end+len(" / ")); ok && strongSecret(sc.s[v.start:v.end]) {
+		sc.add(v.start, v.end, pii.Password, likely)
+	}
 }
 
 // shortUser reports whether a label is user, login, handle or the like: words of
@@ -38,7 +49,7 @@ func shortUser(l *label) bool { return l.end-l.start <= len("handle") }
 // username gives the score of a value as the user name that a label announces, 0
 // when it is none.
 func (sc *scanner) username(l *label, f free, name string) float32 {
-	if len(name) < 2 || placeholder(name) || !userLike(name) || strings.EqualFold(name, sc.s[l.start:l.end]) ||
+	if len(name) < 2 || networks.has(sc.s[l.start:l.end]) && sc.at(f.start-1) != '@' || placeholder(name) || !userLike(name) || strings.EqualFold(name, sc.s[l.start:l.end]) ||
 		strings.HasPrefix(name, "0x") || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "" || sc.call(f.end) ||
 		f.lines > 0 && (!sc.beginsLine(l.start) || !sc.endsLine(f.end)) { // if user: return
 		return 0
@@ -145,6 +156,9 @@ func (sc *scanner) endsLine(i int) bool {
 func (sc *scanner) tagWithoutEnd(l *label, end int) bool {
 	return sc.at(l.start-1) == '<' && sc.at(l.end) == '>' && !(sc.at(end) == '<' && sc.at(end+1) == '/')
 }
+
+// networks are labels of a name only with its @: Instagram is a place.
+var networks = wordsOf(`insta instagram ig twitter tiktok snap telegram threads bluesky`)
 
 // handles are verbs as well.
 var handles = wordsOf(`handle handles nick pseudo discord`)

@@ -95,8 +95,8 @@ func labelled(k kind, r *run, p place) (n int, typ pii.Type, score float32) {
 			return n, typ, certain
 		}
 	case kind(pii.SwiftCode):
-		if p.words == 0 || p.copula {
-			return swift(r, typ)
+		if n, typ, score := swift(r, typ); p.words == 0 || p.copula || strings.ContainsAny(string(r.c[:n]), "0123456789") {
+			return n, typ, score
 		}
 	case kind(pii.BankRouting), sortCode:
 		return routing(r, k == sortCode)
