@@ -44,6 +44,9 @@ func (sc *scanner) options() {
 // at i.
 func (sc *scanner) actAs(i int) {
 	start, end := sc.argument(i)
+	if sc.at(start-1) == '"' && sc.endsLine(end) {
+		return // chown "libc.so" names no file
+	}
 	for name := range strings.SplitSeq(sc.s[start:end], ":") {
 		if len(name) >= 3 && userLike(name) && !systemUsers.has(name) && !placeholder(name) && (marked(name) || sc.s[start:end] != name || sc.endsLine(end)) {
 			sc.add(start, start+len(name), pii.Username, likely)

@@ -309,6 +309,9 @@ var listWords = wordsOf(`and or und oder et ou y o e en of aur`)
 // before looks for the label's value before it: "123-45-6789 is my SSN",
 // "4111 1111 1111 1111 (card)".
 func (sc *scanner) before(l *label) {
+	if freeForm(l.kind) && sc.at(l.end) == '-' && sc.wordAt(l.end+1) {
+		return // it is a pseudo-version
+	}
 	p := place{weak: l.weak, back: true}
 	pos := l.start
 	tied, loose, verb := false, false, false
@@ -329,7 +332,7 @@ func (sc *scanner) before(l *label) {
 			return
 		}
 		word := sc.s[tok.start:tok.end]
-		if copulas.has(word) {
+		if copulas.has(word) && !(word == "to" && freeForm(l.kind)) { // code to handle it
 			tied, verb = true, true
 		} else if !fillers.has(word) && !possessive.has(word) {
 			if p.copula = tied && !loose; tied && (verb || !freeForm(l.kind)) {

@@ -138,7 +138,7 @@ func plate(r *run, p place, known bool) (int, pii.Type, float32) {
 		} else {
 			numerals++
 		}
-		if i >= r.small && (p.weak || !p.copula) {
+		if i >= r.small && (p.weak || !p.copula) || i > 0 && r.sep[i] == '_' {
 			break
 		}
 		if r.last[i] {
@@ -155,7 +155,7 @@ func plate(r *run, p place, known bool) (int, pii.Type, float32) {
 			size = 0
 		}
 	}
-	if best < 4 || numerals == 0 {
+	if best < 4 || numerals == 0 || best < r.n && r.sep[best] == '_' {
 		return 0, typ, 0
 	}
 	return best, typ, likely

@@ -41,6 +41,9 @@ func (sc *scanner) table(start, first int) int {
 	}
 	separator := byte(0)
 	for _, b := range []byte("\t|;,") {
+		if b == '\t' && s[start] == '\t' {
+			continue // a line of code that is set in
+		}
 		if n := strings.Count(s[start:end], string(b)); n > 0 && n < mostCells && (b != ',' || strings.Count(s[next:lineEnd(s, next)], ",") >= n) {
 			separator = b
 			break

@@ -12,6 +12,9 @@ func (sc *scanner) usernameAfter(l *label) bool {
 	if sc.wordAt(l.start-1) && shortUser(l) && !strings.EqualFold(s[l.start:l.end], "user") || sc.at(l.start-1) == '.' {
 		return false // a part of closeHandle
 	}
+	if shortUser(l) && (sc.wordAt(l.end) || sc.at(l.end) == '-' && sc.wordAt(l.end+1)) || sc.at(l.start-1) == '/' && sc.wordAt(l.start-2) {
+		return false // a part of handleClick, pseudo-version, classes/user:total
+	}
 	for _, beyond := range []bool{false, true} {
 		f, ok := sc.assigned(l, 64, beyond)
 		if !ok || f.start == l.end || sc.tagWithoutEnd(l, f.end) || beyond && f.op == beside {
@@ -49,6 +52,10 @@ func shortUser(l *label) bool { return l.end-l.start <= len("handle") }
 // username gives the score of a value as the user name that a label announces, 0
 // when it is none.
 func (sc *scanner) username(l *label, f free, name string) float32 {
+	text := sc.s[l.start:l.end]
+	if handles.has(text) && sc.at(f.start-2) == '(' || strings.IndexByte(name, '.') > 0 && !f.quoted && strings.Contains(name, text) {
+		return 0 // scan_handle("tag"), user = options.user
+	}
 	if len(name) < 2 || networks.has(sc.s[l.start:l.end]) && sc.at(f.start-1) != '@' || placeholder(name) || !userLike(name) || strings.EqualFold(name, sc.s[l.start:l.end]) ||
 		strings.HasPrefix(name, "0x") || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "" || sc.call(f.end) ||
 		f.lines > 0 && (!sc.beginsLine(l.start) || !sc.endsLine(f.end)) { // if user: return
