@@ -79,10 +79,16 @@ func (x *exchange) checkContentType(mode provider.BodyMode) *refusal {
 		return nil
 	}
 	t, params, err := mime.ParseMediaType(x.in.contentType)
-	if err == nil && (mode.JSON() && t == "application/json" || mode.Multipart() && t == multipartType && params["boundary"] != "") {
+	if err == nil && isUTF8(params["charset"]) && (mode.JSON() && t == "application/json" || mode.Multipart() && t == multipartType && params["boundary"] != "") {
 		return nil
 	}
 	return &refusal{http.StatusUnsupportedMediaType, "unsupported_media_type", "content-type must be " + expected(mode), "", 0, nil}
+}
+
+// isUTF8 reports whether a body that names this charset is UTF-8, as all that is
+// read here is taken for.
+func isUTF8(charset string) bool {
+	return charset == "" || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8") || strings.EqualFold(charset, "us-ascii")
 }
 
 const multipartType = "multipart/form-data"

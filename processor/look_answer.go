@@ -92,7 +92,11 @@ func (x *exchange) lookAtChunk(chunk []byte, end bool) (out []byte, err error) {
 		}
 	}
 	event := func(e sse.Event) {
-		if err == nil {
+		switch {
+		case err != nil:
+		case l.answer.scanner.Opaque() && l.policy.Guards(): // it, and what follows, would leave unread
+			err = &policy.Unseen{What: "so long an event"}
+		default:
 			out, err = l.answer.stream.Event(x.ctx, out, e)
 		}
 	}

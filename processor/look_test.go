@@ -187,6 +187,18 @@ func TestAnAnswerUnderAPolicy(t *testing.T) {
 	}
 }
 
+// An event of which nobody can read the end, and all behind it, must not leave.
+func TestAStreamThatCannotBeRead(t *testing.T) {
+	w := newWorld()
+	p := rule("allow_but_redact")
+	p.ApplyToResponse = true
+	w.givePolicy(t, p)
+	_, body, _ := answered(t, w, "text/event-stream", "data: "+strings.Repeat("x", 2<<20), "\n\n", `data: {"choices":[{"index":0,"delta":{"content":"c@d.de"}}]}`+"\n\n")
+	if strings.Contains(body, "c@d.de") || strings.Contains(body, "xxx") {
+		t.Errorf("%d bytes have left, the end of them %q", len(body), body[max(0, len(body)-80):])
+	}
+}
+
 func TestAnAnswerInPiecesWhereOneIsDue(t *testing.T) {
 	w := newWorld()
 	p := rule("allow_but_redact")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"mime"
 	"mime/multipart"
 	"regexp"
 	"strings"
@@ -67,6 +68,7 @@ func readMultipart(body []byte, boundary string, e *provider.Endpoint) (call, *r
 
 var (
 	plainName    = regexp.MustCompile(`^[A-Za-z0-9_.-]+(\[[A-Za-z0-9_]*\])*$`)
+	mediaPart    = regexp.MustCompile(`^(file|mask|image(\[[0-9]*\])?)$`)
 	extendedName = regexp.MustCompile(`(?i)(^|[^e])name\*`) // not filename*
 )
 
@@ -83,6 +85,9 @@ func partName(part *multipart.Part) (name string, isFile, ok bool) {
 	switch strings.ToLower(part.Header.Get("Content-Transfer-Encoding")) {
 	case "", "7bit", "8bit", "binary":
 	default:
+		return name, false, false
+	}
+	if _, params, err := mime.ParseMediaType(part.Header.Get("Content-Type")); err == nil && !isUTF8(params["charset"]) || name == "_charset_" {
 		return name, false, false
 	}
 	isFile = strings.Contains(strings.ToLower(disposition[0]), "filename")
@@ -159,7 +164,11 @@ func textParts(body []byte, boundary string) (parts []policy.Part, ok bool) {
 		if !bytes.HasPrefix(body[at:], content) {
 			return nil, false
 		}
-		if name, isFile, ok := partName(part); ok && !isFile && name != "model" && name != "user" {
+		name, isFile, ok := partName(part)
+		if isFile && !mediaPart.MatchString(name) {
+			return nil, false // a prompt in a file is a prompt
+		}
+		if ok && !isFile && name != "model" && name != "user" {
 			parts = append(parts, policy.Part{Name: name, Start: at, End: at + len(content)})
 		}
 		at += len(content)

@@ -73,6 +73,8 @@ func TestReadMultipartRefuses(t *testing.T) {
 		"a name in escapes":   spell(`name="mod\\el"`, "m"),
 		"two dispositions":    spell("name=\"x\"\r\nContent-Disposition: form-data; name=\"model\"", "m"),
 		"an encoded text":     spell("name=\"model\"\r\nContent-Transfer-Encoding: base64", "bQ=="),
+		"another charset":     spell("name=\"prompt\"\r\nContent-Type: text/plain; charset=utf-7", "+AGE-"),
+		"a charset for all":   spell(`name="_charset_"`, "utf-7"),
 		"a model in a file":   spell(`name="model"; filename="m"`, "m"),
 		"no name":             spell(`x="y"`, "m"),
 		"a header over a MiB": spell(`name="`+strings.Repeat("x", 11<<20)+`"`, "x"),
@@ -83,6 +85,18 @@ func TestReadMultipartRefuses(t *testing.T) {
 	}
 	if _, r := readMultipart(spell(`name="file"; filename="a"`, "x"), "B", endpoint(t, "/audio/transcriptions")); r == nil {
 		t.Error("a form without a model was not refused")
+	}
+}
+
+// A prompt that is sent as a file is one that nobody has looked at.
+func TestTextInAFile(t *testing.T) {
+	for body, want := range map[string]bool{
+		`name="image[]"; filename="a.png"`: true, `name="mask"; filename="m"`: true, `name="file"; filename="a.mp3"`: true,
+		`name="prompt"; filename="p"`: false, `name="instructions"; filename=""`: false,
+	} {
+		if _, ok := textParts(spell(`name="model"`, "m", body, "a@b.de"), "B"); ok != want {
+			t.Errorf("%s may pass: %v", body, ok)
+		}
 	}
 }
 

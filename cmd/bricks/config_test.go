@@ -136,6 +136,8 @@ func TestParseBad(t *testing.T) {
 		"admin for everyone, weak key": {[]string{"up", "--admin-address=:8001", "--admin-key=short"}, nil, []string{"fewer than 32 bytes"}},
 		"weak key in a role":           {[]string{"up", "--admin-address=:8001", "--admin-key=viewer=" + strong[:31]}, nil, []string{"fewer than 32 bytes"}},
 		"empty admin key":              {[]string{"up", "--admin-key=viewer[a]="}, nil, []string{"admin key 1", "empty"}},
+		"admin key, no tag":            {[]string{"up", "--admin-key=admin[ ]=" + strong}, nil, []string{"admin key 1", "without a tag"}},
+		"admin key, tags with commas":  {[]string{"up"}, []string{"ADMIN_KEYS=admin[a,b]=" + strong}, []string{"role[tag tag]=key"}},
 		"certificate without a key":    {[]string{"up", "--proxy-tls-cert=/c"}, nil, []string{"--proxy-tls-cert and --proxy-tls-key"}},
 		"certificate that is not there": {
 			[]string{"up", "--admin-tls-cert=/nowhere/c", "--admin-tls-key=/nowhere/k"}, nil, []string{"--admin-tls-cert", "/nowhere/c"},

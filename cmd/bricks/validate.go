@@ -138,12 +138,20 @@ func (c *config) adminKeys() ([]admin.AdminKey, error) {
 }
 
 // role[tag tag]=key; the tags, or all before the key, may be left out.
-var adminKeyPattern = regexp.MustCompile(`^(admin|viewer)(?:\[([^\]]*)\])?=(.*)$`)
+var (
+	adminKeyPattern = regexp.MustCompile(`^(admin|viewer)(\[[^\]]*\])?=(.*)$`)
+	adminKeyPiece   = regexp.MustCompile(`^(admin|viewer)\[|\]=`) // of one that is spelled wrong
+)
 
 func parseAdminKey(text string) (admin.AdminKey, error) {
 	k := admin.AdminKey{Key: gateway.NewSecret(text), Role: admin.RoleAdmin}
 	if m := adminKeyPattern.FindStringSubmatch(text); m != nil {
-		k = admin.AdminKey{Key: gateway.NewSecret(m[3]), Role: admin.Role(m[1]), Tags: strings.Fields(m[2])}
+		k = admin.AdminKey{Key: gateway.NewSecret(m[3]), Role: admin.Role(m[1]), Tags: strings.Fields(strings.Trim(m[2], "[]"))}
+		if m[2] != "" && len(k.Tags) == 0 {
+			return k, errors.New("has brackets without a tag; leave them out for a key without limits")
+		}
+	} else if adminKeyPiece.MatchString(text) {
+		return k, errors.New("is not role[tag tag]=key; tags stand apart by blanks")
 	}
 	if k.Key.Empty() {
 		return k, errors.New("is empty")

@@ -13,6 +13,9 @@ import (
 // dots between (realm_access.roles). nil: there is none.
 func claim(claims map[string]any, name string) any {
 	if v, ok := claims[name]; ok {
+		if v == nil {
+			return struct{}{} // it is there and says nothing, which is not the same as its absence
+		}
 		return v
 	}
 	first, rest, nested := strings.Cut(name, ".")

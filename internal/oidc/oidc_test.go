@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/json"
 	"maps"
 	"strings"
 	"sync"
@@ -92,6 +93,7 @@ func TestWhatATokenGives(t *testing.T) {
 		{"tags in a text", v, oidctest.Object{"bricks_tags": " a  b "}, with(func(c *oidc.Caller) { c.Tags = []string{"a", "b"} }), ""},
 		{"an empty list of tags", v, oidctest.Object{"bricks_tags": []string{}}, oidc.Caller{}, gateway.Forbidden},
 		{"an empty text of tags", v, oidctest.Object{"bricks_tags": " "}, oidc.Caller{}, gateway.Forbidden},
+		{"tags that are null", v, oidctest.Object{"bricks_tags": json.RawMessage("null")}, oidc.Caller{}, gateway.Forbidden},
 		{"tags that are none", v, oidctest.Object{"bricks_tags": []any{"a", 1}}, oidc.Caller{}, gateway.Forbidden},
 		{"tags in an object", v, oidctest.Object{"bricks_tags": oidctest.Object{"a": true}}, oidc.Caller{}, gateway.Forbidden},
 		{"a name", v, oidctest.Object{"email": "ann@example.com\n", "name": "Ann"}, with(func(c *oidc.Caller) { c.Name = "ann@example.com" }), ""},

@@ -44,7 +44,7 @@ func (x *Exchange) strings(ctx context.Context, body []byte, keep func(at int) b
 	var found []literal
 	w := walker{d: &document{}}
 	w.answer = func(at int, raw []byte, here where) {
-		if keep != nil && keep(at) || isDataURL(raw) {
+		if keep != nil && keep(at) || isBase64(raw) {
 			return
 		}
 		text, _ := appendDecoded(nil, raw)

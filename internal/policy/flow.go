@@ -113,15 +113,32 @@ func (f *flow) sift(text string, found []match) (matches, whole []match) {
 	own := f.placeholders(text)
 	whole = append(whole, own...)
 	for _, m := range found {
-		if overlaps(own, m) {
-			continue // the name of a value is no value
-		}
-		if m.end > len(f.before) {
-			m.start, m.end = max(m.start-len(f.before), 0), m.end-len(f.before)
-			matches, whole = append(matches, m), append(whole, m)
+		for _, m := range outside(own, m) {
+			if m.end > len(f.before) {
+				m.start, m.end = max(m.start-len(f.before), 0), m.end-len(f.before)
+				matches, whole = append(matches, m), append(whole, m)
+			}
 		}
 	}
 	return matches, whole
+}
+
+// outside gives what of a match is no placeholder: the name of a value is no value.
+func outside(own []match, m match) (rest []match) {
+	for _, o := range own { // in order
+		if m.start >= o.end || o.start >= m.end {
+			continue
+		}
+		if before := m; m.start < o.start {
+			before.end = o.start
+			rest = append(rest, before)
+		}
+		m.start = o.end
+	}
+	if m.start < m.end {
+		rest = append(rest, m)
+	}
+	return rest
 }
 
 // placeholders are those in text, relative to the start of what is held.

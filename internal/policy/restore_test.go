@@ -112,6 +112,9 @@ func TestRestoredIsWhatWasRedacted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(r *rapid.T) {
 				text := strings.Join(rapid.SliceOfN(piece, 0, 30).Draw(r, "text"), "")
+				if json.Valid([]byte(text)) {
+					r.Skip("a number in JSON is a string once it was hidden")
+				}
 				x := begin(t, p, nil)
 				sent := ask(t, x, text)
 				for _, value := range []string{"a@b.de", "123-45-6789"} {
@@ -131,6 +134,19 @@ func TestRestoredIsWhatWasRedacted(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What touches a placeholder is looked at but for the placeholder.
+func TestValuesBesidePlaceholders(t *testing.T) {
+	for action, want := range map[gateway.PolicyAction]string{"allow_but_redact": "[REDACTED]a@b.de[REDACTED]", "block": ""} {
+		p := restoring()
+		p.ApplyToResponse, p.Regex = true, []gateway.RegexRule{{Definition: `secret\S*`, Action: action}}
+		x := begin(t, p, nil)
+		got, err := x.TextAnswer(t.Context(), []byte("secret-4711"+ask(t, x, "a@b.de")+"xyz"))
+		if string(got) != want || (err != nil) != (action == "block") {
+			t.Errorf("%s: %q, %v", action, got, err)
+		}
 	}
 }
 

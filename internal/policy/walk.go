@@ -89,10 +89,11 @@ func (w *walker) quote() string {
 
 // text adds a string, or the texts in it when it holds JSON.
 func (w *walker) text(at int, literal []byte, here where) {
-	if isDataURL(literal) {
-		if !isMedia(literal) {
-			w.d.unseen = "a data: URL"
-		}
+	if isDataURL(literal) && !isMedia(literal) {
+		w.d.unseen = "a data: URL"
+		return
+	}
+	if isBase64(literal) {
 		return
 	}
 	start := len(w.d.buf)
@@ -129,6 +130,36 @@ var dataURL = []byte(`"data:`)
 func isDataURL(literal []byte) bool {
 	return bytes.HasPrefix(literal, dataURL) && bytes.Contains(literal[:min(len(literal), 128)], []byte(";base64,"))
 }
+
+// isBase64 reports whether a literal is a data: URL and nothing else: what only
+// begins like one is text.
+func isBase64(literal []byte) bool {
+	if !isDataURL(literal) {
+		return false
+	}
+	kind, content, _ := bytes.Cut(literal[len(dataURL):len(literal)-1], []byte(";base64,"))
+	for _, b := range kind {
+		if !base64Bytes[b] && bytes.IndexByte([]byte(".-;"), b) < 0 {
+			return false
+		}
+	}
+	for _, b := range content {
+		if !base64Bytes[b] && b != '\\' && b != '-' && b != '_' { // \/ is a slash
+			return false
+		}
+	}
+	return !bytes.Contains(content, []byte(`\u`)) && len(kind) <= maxMediaType
+}
+
+// maxMediaType is more than any type of media takes, and too little for a message.
+const maxMediaType = 48
+
+var base64Bytes = func() (table [256]bool) {
+	for _, b := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") {
+		table[b] = true
+	}
+	return table
+}()
 
 // isMedia reports whether a data: URL is of what is seen or heard.
 func isMedia(literal []byte) bool {

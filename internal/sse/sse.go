@@ -73,6 +73,10 @@ func (s *Scanner) Feed(chunk []byte, emit func(Event)) {
 	s.keep(data[start:], line-start, owned, emit)
 }
 
+// Opaque reports whether an event was larger than the limit, so that nothing is
+// read any more.
+func (s *Scanner) Opaque() bool { return s.opaque }
+
 // keep stores the incomplete rest for the next Feed.
 func (s *Scanner) keep(rest []byte, line int, owned bool, emit func(Event)) {
 	limit := s.Limit
