@@ -93,6 +93,7 @@ func TestLeavesAlone(t *testing.T) {
 		{"talk in a transcript", "User: hello\nAssistant: hi"},
 		{"hashes and ids", "commit a7c1d13bec283f8621b3fb8755a659cde8e9a1b1 3d322985-e044-3052-fa79-a62c97650f60"},
 		{"base64", "8Ct9tNFP9swxfdnyMWQoKaplw68F/lzKm74syyza6bDT7dfKEWztO3=="},
+		{"an account that is nobody's", "Failed password for root from port 22"},
 		{"numbers between commas", "The answer, 42, is right; rows A, 12, and B."},
 		{"sums and counts", "12 x 34 = 408, 5 years of experience, $1,234.56, 3:0"},
 	} {

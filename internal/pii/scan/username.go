@@ -94,7 +94,7 @@ func (sc *scanner) username(l *label, f free, name string) float32 {
 // and the label: "user joe logged in", "username joe".
 func (sc *scanner) usernameBeside(l *label, f free, name string) float32 {
 	text := sc.s[l.start:l.end]
-	if f.words > 0 || handles.has(text) && sc.at(f.start-1) != '@' || strings.EqualFold(text, "users") {
+	if f.words > 0 || systemUsers.has(name) || handles.has(text) && sc.at(f.start-1) != '@' || strings.EqualFold(text, "users") {
 		return 0
 	}
 	next := sc.s[min(len(sc.s), f.end+1):]
