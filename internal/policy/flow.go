@@ -156,15 +156,6 @@ func (f *flow) placeholders(text string) (out []match) {
 	}
 }
 
-func overlaps(list []match, m match) bool {
-	for _, o := range list {
-		if m.start < o.end && o.start < m.end {
-			return true
-		}
-	}
-	return false
-}
-
 // cutsOne reports whether a cut at an offset would go through one of them.
 func cutsOne(list []match, at int) bool {
 	for _, m := range list {
