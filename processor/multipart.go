@@ -87,11 +87,21 @@ func partName(part *multipart.Part) (name string, isFile, ok bool) {
 	default:
 		return name, false, false
 	}
-	if _, params, err := mime.ParseMediaType(part.Header.Get("Content-Type")); err == nil && !isUTF8(params["charset"]) || name == "_charset_" {
-		return name, false, false
-	}
 	isFile = strings.Contains(strings.ToLower(disposition[0]), "filename")
-	return name, isFile, !(isFile && (name == "model" || name == "user"))
+	if isFile {
+		return name, true, name != "model" && name != "user"
+	}
+	return name, false, name != "_charset_" && readAsUTF8(part.Header["Content-Type"])
+}
+
+// readAsUTF8 reports whether the types that a part is given, none or one, leave
+// no doubt that its text is UTF-8.
+func readAsUTF8(types []string) bool {
+	if len(types) == 0 {
+		return true
+	}
+	_, params, err := mime.ParseMediaType(types[0])
+	return len(types) == 1 && err == nil && isUTF8(params["charset"])
 }
 
 // numbers are parts whose text is a JSON number or boolean.

@@ -74,6 +74,8 @@ func TestReadMultipartRefuses(t *testing.T) {
 		"two dispositions":    spell("name=\"x\"\r\nContent-Disposition: form-data; name=\"model\"", "m"),
 		"an encoded text":     spell("name=\"model\"\r\nContent-Transfer-Encoding: base64", "bQ=="),
 		"another charset":     spell("name=\"prompt\"\r\nContent-Type: text/plain; charset=utf-7", "+AGE-"),
+		"a broken charset":    spell("name=\"prompt\"\r\nContent-Type: text/plain; charset=utf-7; x", "+AGE-"),
+		"two types":           spell("name=\"prompt\"\r\nContent-Type: text/plain\r\nContent-Type: text/plain; charset=utf-7", "+AGE-"),
 		"a charset for all":   spell(`name="_charset_"`, "utf-7"),
 		"a model in a file":   spell(`name="model"; filename="m"`, "m"),
 		"no name":             spell(`x="y"`, "m"),

@@ -201,6 +201,7 @@ func TestBodiesThatAreRefused(t *testing.T) {
 		"no body":               {path: chat, status: 400, code: "invalid_request_error"},
 		"body where none is":    {method: "GET", path: models, body: "{}", status: 400, code: "invalid_request_error"},
 		"form":                  {path: chat, body: "a=b", headers: []string{"Content-Type", "application/x-www-form-urlencoded"}, status: 415, code: "unsupported_media_type"},
+		"another charset":       {path: chat, body: "{}", headers: []string{"Content-Type", "application/json; charset=utf-16"}, status: 415, code: "unsupported_media_type"},
 		"compressed":            {path: chat, body: "x", headers: []string{"Content-Encoding", "gzip"}, status: 415, code: "unsupported_media_type"},
 		"compressed, anthropic": {path: messages, body: "x", headers: []string{"Content-Encoding", "br"}, status: 415, code: "unsupported_media_type"},
 		"too large":             {path: chat, body: big, status: 413, code: "request_too_large"},

@@ -113,9 +113,10 @@ func (f *flow) sift(text string, found []match) (matches, whole []match) {
 	own := f.placeholders(text)
 	whole = append(whole, own...)
 	for _, m := range found {
+		m.start, m.end = m.start-len(f.before), m.end-len(f.before)
 		for _, m := range outside(own, m) {
-			if m.end > len(f.before) {
-				m.start, m.end = max(m.start-len(f.before), 0), m.end-len(f.before)
+			if m.end > 0 {
+				m.start = max(m.start, 0)
 				matches, whole = append(matches, m), append(whole, m)
 			}
 		}

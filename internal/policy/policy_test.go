@@ -87,8 +87,8 @@ func TestTextsOfARequest(t *testing.T) {
 			`{"messages":[{"content":[{"type":"image_url","image_url":{"url":"https://x.de/a@b.de"}},{"type":"input_image","image_url":"data:image/png;base64,123456"},{"type":"input_audio","input_audio":{"data":"123456"}}]}]}`,
 		},
 		"text that begins like a picture": {
-			`{"input":["data:image/png;base64,AAAA write to a@b.de","data:image/png;a@b.de;base64,AAAA","data:image/png;base64,AA \u0061@b.de"]}`,
-			`{"input":["data:image/png;base64,AAAA write to [EMAIL]","data:image/png;[EMAIL];base64,AAAA","data:image/png;base64,AA [EMAIL]"]}`,
+			`{"input":["data:image/png;base64,AAAA write to a@b.de","data:image/png;a@b.de;base64,AAAA","data:image/png;base64,AA \u0061@b.de","data:image/png;base64,123456"]}`,
+			`{"input":["data:image/png;base64,AAAA write to [EMAIL]","data:image/png;[EMAIL];base64,AAAA","data:image/png;base64,AA [EMAIL]","data:image/png;base64,[PIN]"]}`,
 		},
 		"a document in clear": {
 			`{"messages":[{"content":[{"type":"document","source":{"type":"text","media_type":"text/plain","data":"a@b.de"}}]}]}`,

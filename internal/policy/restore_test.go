@@ -112,8 +112,8 @@ func TestRestoredIsWhatWasRedacted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(r *rapid.T) {
 				text := strings.Join(rapid.SliceOfN(piece, 0, 30).Draw(r, "text"), "")
-				if json.Valid([]byte(text)) {
-					r.Skip("a number in JSON is a string once it was hidden")
+				if strings.HasPrefix(strings.TrimSpace(text), "[") && json.Valid([]byte(text)) {
+					r.Skip("a number in JSON: TestNumbersInJSONComeBackAsStrings")
 				}
 				x := begin(t, p, nil)
 				sent := ask(t, x, text)
@@ -137,6 +137,18 @@ func TestRestoredIsWhatWasRedacted(t *testing.T) {
 	}
 }
 
+// A number of a JSON text is a string once it was hidden, and stays one.
+func TestNumbersInJSONComeBackAsStrings(t *testing.T) {
+	x := begin(t, restoring(), nil)
+	sent := ask(t, x, "[123456]")
+	if strings.Contains(sent, "123456") {
+		t.Errorf("the provider sees %q", sent)
+	}
+	if got, err := x.TextAnswer(t.Context(), []byte(sent)); err != nil || string(got) != `["123456"]` {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
 // What touches a placeholder is looked at but for the placeholder.
 func TestValuesBesidePlaceholders(t *testing.T) {
 	for action, want := range map[gateway.PolicyAction]string{"allow_but_redact": "[REDACTED]a@b.de[REDACTED]", "block": ""} {
@@ -146,6 +158,25 @@ func TestValuesBesidePlaceholders(t *testing.T) {
 		got, err := x.TextAnswer(t.Context(), []byte("secret-4711"+ask(t, x, "a@b.de")+"xyz"))
 		if string(got) != want || (err != nil) != (action == "block") {
 			t.Errorf("%s: %q, %v", action, got, err)
+		}
+	}
+}
+
+// However far behind a value a placeholder stands, the value is found and the
+// placeholder restored: in a long answer they are looked at in pieces.
+func TestPlaceholdersBehindValues(t *testing.T) {
+	p := restoring()
+	p.ApplyToResponse = true
+	words := strings.Repeat("x1 y2 z3 ", 60) // no ordinary ones, so that pieces are long
+	for distance := range 250 {
+		x := begin(t, p, nil)
+		answer := words + "write to c@d.de " + words[:distance] + " " + ask(t, x, "a@b.de") + " " + words
+		got, err := x.TextAnswer(t.Context(), []byte(answer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := string(got); strings.Contains(text, "c@d") || strings.Contains(text, "d.de") || !strings.Contains(text, "a@b.de") {
+			t.Errorf("%d bytes apart: %q", distance, text[len(words):len(text)-len(words)])
 		}
 	}
 }

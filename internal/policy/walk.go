@@ -132,7 +132,7 @@ func isDataURL(literal []byte) bool {
 }
 
 // isBase64 reports whether a literal is a data: URL and nothing else: what only
-// begins like one is text.
+// begins like one, or is too short for a picture, is text.
 func isBase64(literal []byte) bool {
 	if !isDataURL(literal) {
 		return false
@@ -144,15 +144,17 @@ func isBase64(literal []byte) bool {
 		}
 	}
 	for _, b := range content {
-		if !base64Bytes[b] && b != '\\' && b != '-' && b != '_' { // \/ is a slash
+		if !base64Bytes[b] && b != '\\' { // \/ is a slash
 			return false
 		}
 	}
-	return !bytes.Contains(content, []byte(`\u`)) && len(kind) <= maxMediaType
+	return !bytes.Contains(content, []byte(`\u`)) && len(kind) <= maxMediaType && len(content) >= leastMedia
 }
 
-// maxMediaType is more than any type of media takes, and too little for a message.
-const maxMediaType = 48
+const (
+	maxMediaType = 48 // more than any type of media takes, and too little for a message
+	leastMedia   = 40 // a GIF of one pixel has 48
+)
 
 var base64Bytes = func() (table [256]bool) {
 	for _, b := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") {
